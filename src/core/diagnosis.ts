@@ -1,0 +1,93 @@
+import type { Cause } from "./causes.ts";
+import type { Fact, Gap } from "./evidence.ts";
+
+export type Symptom = "http-500" | "any";
+
+/** What is asked about. */
+export interface Target {
+  service: string;
+  symptom: Symptom;
+  /** Limits the search to one host; null searches every host the asker may see. */
+  host: string | null;
+}
+
+export type Verdict = "root-cause" | "no-fault-found" | "inconclusive" | "not-found";
+export type Confidence = "confirmed" | "probable";
+
+/** How it is known that one container needs another. */
+export type EdgeProof = "log" | "connection" | "alias" | "address" | "env" | "label" | "proxy-config" | "config";
+
+/** `from` depends on `to`. A `to` outside Docker has containerId null. */
+export interface Edge {
+  from: ContainerRef;
+  to: ContainerRef | { host: null; containerId: null; container: string };
+  proof: EdgeProof;
+  /** Port on the peer, when the proof names one. */
+  port: number | null;
+  facts: Fact[];
+}
+
+export interface ContainerRef {
+  host: string;
+  container: string;
+  containerId: string;
+}
+
+/** What a rule claims: a cause at a place, the facts that show it, and what it explains. */
+export interface Finding {
+  cause: Cause;
+  host: string;
+  /** Name; null for a host-level cause or a culprit outside Docker. */
+  container: string | null;
+  containerId: string | null;
+  /** One sentence for people; every number in it stands in a cited fact. */
+  summary: string;
+  facts: Fact[];
+  /** Names of independent witnesses (source kinds) that agree: two make it confirmed. */
+  witnesses: string[];
+  /** When the fault began, host time corrected to ours; null when unknown. */
+  onsetMs: number | null;
+  /** 0..100: how specific and how well explained. Ranks findings of one container; see docs/rules.md. */
+  weight: number;
+  /** `fault` can be the root cause; `hazard` is only a contributing factor; `ruled-out` says what it is not. */
+  kind: "fault" | "hazard" | "ruled-out";
+  /** Sentences of advice a person should act on. */
+  advice: string[];
+  /** Numbers remediations need, for example peakBytes. */
+  measures?: Record<string, number>;
+  /** Another container that the safe action addresses (start the victim). */
+  actOn?: ContainerRef | null;
+}
+
+export interface ChainLink {
+  from: string;
+  to: string;
+  proof: EdgeProof;
+  facts: Fact[];
+}
+
+export interface Suspect {
+  host: string;
+  container: string | null;
+  cause: Cause | null;
+  summary: string;
+  facts: Fact[];
+  wouldDecide: string;
+}
+
+/** What was concluded, before a plan is made and before citations get numbers. Pure data. */
+export interface Diagnosis {
+  target: Target;
+  verdict: Verdict;
+  rootCause: (Finding & { confidence: Confidence }) | null;
+  chain: ChainLink[];
+  suspects: Suspect[];
+  contributingFactors: Finding[];
+  ruledOut: Finding[];
+  gaps: Gap[];
+  advice: string[];
+  /** Names near the asked one, for `not-found`. */
+  nearNames: { name: string; host: string }[];
+  /** Set when no button may be offered whatever else is true. */
+  handsOff: string | null;
+}
