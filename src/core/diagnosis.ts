@@ -1,5 +1,6 @@
 import type { Cause } from "./causes.ts";
 import type { Fact, Gap } from "./evidence.ts";
+import type { LogSignal } from "./log-signals.ts";
 
 export type Symptom = "http-500" | "any";
 
@@ -25,6 +26,8 @@ export interface Edge {
   /** Port on the peer, when the proof names one. */
   port: number | null;
   facts: Fact[];
+  /** Log lines of `from` that say this very dependency fails, oldest first; empty when nothing says so. */
+  failures: LogSignal[];
 }
 
 export interface ContainerRef {
@@ -40,9 +43,15 @@ export interface Finding {
   /** Name; null for a host-level cause or a culprit outside Docker. */
   container: string | null;
   containerId: string | null;
+  /** The container at which the fault shows, when the culprit is another one (a client that holds all connections). */
+  shownBy?: ContainerRef;
+  /** How the accused is connected to `shownBy`; needed whenever that is set. */
+  link?: { proof: EdgeProof; facts: Fact[] };
   /** One sentence for people; every number in it stands in a cited fact. */
   summary: string;
   facts: Fact[];
+  /** True for a fault that is over but explains what was reported, such as a kill the restart policy healed. */
+  past?: boolean;
   /** Names of independent witnesses (source kinds) that agree: two make it confirmed. */
   witnesses: string[];
   /** When the fault began, host time corrected to ours; null when unknown. */
@@ -88,6 +97,8 @@ export interface Diagnosis {
   advice: string[];
   /** Names near the asked one, for `not-found`. */
   nearNames: { name: string; host: string }[];
+  /** How the symptom was looked at, for `no-fault-found` and `inconclusive`. */
+  symptomFacts: Fact[];
   /** Set when no button may be offered whatever else is true. */
   handsOff: string | null;
 }

@@ -9,7 +9,18 @@ export const limits = {
   commandTimeoutMs: 6_000,
   actionTimeoutMs: 60_000,
   probeTimeoutMs: 3_000,
+  reconnectDelayMs: 250,
   reconnectDelayMaxMs: 30_000,
+  /** Kept-alive HTTP connections to one engine; each is a forwarded channel, which MaxSessions does not count. */
+  dockerSockets: 8,
+  /** The same where forwarding is forbidden and each is a `docker system dial-stdio` session. */
+  dockerSocketsOverExec: 3,
+  filesPerCommand: 400,
+  fileBytes: 65_536,
+  journalLines: 20_000,
+  eventLineBytes: 1_000_000,
+  actionStateWaitMs: 5_000,
+  configBytes: 1_000_000,
 
   // what one read may bring
   dockerReplyBytes: 8_000_000,
@@ -28,6 +39,27 @@ export const limits = {
 
   // diagnosis
   factTextChars: 400,
+  /** How far a kernel record may lie from the engine's `die`: the daemon waits for the log streams before it tells. */
+  killBeforeDeathMs: 8_000,
+  killAfterDeathMs: 2_000,
+  /** Containers that a stopping daemon ends are gone within its 10 s grace and a little. */
+  daemonStopSpreadMs: 14_000,
+  walkDepth: 6,
+  /** Deaths this close together are one crash loop; a run this long ends it (the engine resets its delay after 10 s). */
+  loopWindowMs: 3_600_000,
+  stableRunMs: 60_000,
+  /** A fault that is over still explains a report for this long. */
+  pastFaultMs: 6 * 3_600_000,
+  recentTroubleMs: 15 * 60_000,
+  /** Hosts with more containers are inspected only around the asked-about service. */
+  inspectAllUpTo: 60,
+  logTail: 400,
+  probePaths: 5,
+  probePorts: 3,
+  /** Score a finding needs to be accused; and when the probed paths answer. */
+  accuseFrom: 50,
+  accuseWhenSeemingFineFrom: 70,
+  contributeFrom: 55,
   suspects: 5,
   nearNames: 5,
 
@@ -41,4 +73,17 @@ export const limits = {
   // people and rooms
   noteChars: 3_000,
   timelineEntries: 10_000,
+
+  // store
+  auditProblems: 1_000,
+  auditBatchRows: 200,
+  insertRows: 500,
+  storeBusyMs: 10_000,
+  storeBusyRetryMs: 10,
+  storeConnectMs: 5_000,
+  storeStatementMs: 20_000,
+  storeConnections: 10,
+  seenRetentionMs: 7 * 24 * 3_600_000,
+  seenTrimEvery: 1_000,
+  leaseMs: 10_000,
 } as const;

@@ -1,0 +1,141 @@
+import type { Diagnosis } from "./diagnosis.ts";
+import type { Fact } from "./evidence.ts";
+import type { RemediationPlan } from "./plan.ts";
+import type { DiagnosisReport, EvidenceItem } from "./report.ts";
+
+/**
+ * The diagnosis in the contract's form. Every sentence told as fact cites evidence; one without a fact, or with a
+ * number that no cited fact holds, is not told.
+ */
+export function buildReport(
+  diagnosis: Diagnosis,
+  plan: RemediationPlan | null,
+  timings: DiagnosisReport["timings"],
+): DiagnosisReport {
+  const ledger = createLedger();
+  const root = diagnosis.rootCause;
+  const report: Omit<DiagnosisReport, "evidence"> = {
+    schemaVersion: 1,
+    service: diagnosis.target.service,
+    symptom: diagnosis.target.symptom,
+    verdict: diagnosis.verdict,
+    rootCause:
+      root === null
+        ? null
+        : {
+            cause: root.cause,
+            host: root.host,
+            container: root.container,
+            confidence: root.confidence,
+            summary: provenSentence(root.summary, root.facts, `${root.container ?? root.host}: ${root.cause}`),
+            citations: ledger.cite(root.facts),
+          },
+    chain: diagnosis.chain.map((link) => ({
+      from: link.from,
+      to: link.to,
+      proof: link.proof,
+      citations: ledger.cite(link.facts),
+    })),
+    suspects: diagnosis.suspects.map((suspect) => ({
+      host: suspect.host,
+      container: suspect.container,
+      cause: suspect.cause,
+      summary: provenSentence(suspect.summary, suspect.facts, `${suspect.container ?? suspect.host} is a candidate`),
+      citations: ledger.cite(suspect.facts),
+      wouldDecide: suspect.wouldDecide,
+    })),
+    contributingFactors: diagnosis.contributingFactors.map((finding) => ({
+      cause: finding.cause,
+      host: finding.host,
+      container: finding.container,
+      summary: provenSentence(finding.summary, finding.facts, `${finding.container ?? finding.host}: ${finding.cause}`),
+      citations: ledger.cite(finding.facts),
+    })),
+    ruledOut: diagnosis.ruledOut.map((finding) => ({
+      cause: finding.cause,
+      container: finding.container,
+      summary: provenSentence(
+        finding.summary,
+        finding.facts,
+        `${finding.container ?? finding.host}: not ${finding.cause}`,
+      ),
+      citations: ledger.cite(finding.facts),
+    })),
+    gaps: diagnosis.gaps.map(({ source, host, reason, weakens, fix }) => ({
+      source,
+      host,
+      reason: fix === null ? reason : `${reason} (${fix})`,
+      weakens,
+    })),
+    plan:
+      plan === null
+        ? null
+        : {
+            hash: plan.hash,
+            steps: plan.steps.map((step) => step.action),
+            verification: plan.verification,
+            undo: plan.undo,
+          },
+    advice: [...new Set(diagnosis.advice)],
+    timings,
+  };
+  ledger.cite(diagnosis.symptomFacts);
+  const { rootCause, chain, suspects, contributingFactors, ruledOut, gaps, ...rest } = report;
+  const { schemaVersion, service, symptom, verdict, ...tail } = rest;
+  return {
+    schemaVersion,
+    service,
+    symptom,
+    verdict,
+    rootCause,
+    chain,
+    suspects,
+    contributingFactors,
+    ruledOut,
+    gaps,
+    evidence: ledger.items(),
+    ...tail,
+  };
+}
+
+/** Gives facts their numbers, `e1`, `e2`, … in order of first use; the same fact keeps its number. */
+function createLedger(): { cite(facts: readonly Fact[]): string[]; items(): EvidenceItem[] } {
+  const items: EvidenceItem[] = [];
+  const ids = new Map<string, string>();
+  const citeOne = (fact: Fact): string => {
+    const { host, source, read, atMs } = fact.reading;
+    const key = JSON.stringify([host, source, read, fact.container, fact.text]);
+    const known = ids.get(key);
+    if (known !== undefined) return known;
+    const id = `e${items.length + 1}`;
+    ids.set(key, id);
+    items.push({
+      id,
+      host,
+      container: fact.container,
+      source,
+      read,
+      at: new Date(atMs).toISOString(),
+      text: fact.text,
+    });
+    return id;
+  };
+  return { cite: (facts) => [...new Set(facts.map(citeOne))], items: () => items };
+}
+
+/** The sentence when each number in it stands in a cited fact; otherwise the plain words that need no number. */
+export function provenSentence(sentence: string, facts: readonly Fact[], plain: string): string {
+  return unprovenNumbers(sentence, facts).length === 0 ? sentence : plain;
+}
+
+/** Numbers of a sentence that no fact holds. A number inside a name (`web2`, `10.0.0.5`) belongs to the name. */
+export function unprovenNumbers(sentence: string, facts: readonly Fact[]): string[] {
+  const proven = new Set(
+    facts.flatMap((fact) => numbersIn(`${fact.text} ${fact.container ?? ""} ${fact.reading.host}`)),
+  );
+  return numbersIn(sentence).filter((number) => !proven.has(number));
+}
+
+function numbersIn(text: string): string[] {
+  return [...text.matchAll(/\d+(?:[.,:]\d+)*/g)].map((match) => match[0].replaceAll(",", ""));
+}

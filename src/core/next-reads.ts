@@ -1,0 +1,198 @@
+import type { Target } from "./diagnosis.ts";
+import type { Reading } from "./evidence.ts";
+import { dependencyEdges } from "./graph.ts";
+import { limits } from "./limits.ts";
+import { probeReads } from "./probe-reads.ts";
+import type { PlannedRead } from "./reads.ts";
+import { readKey } from "./reads.ts";
+import { composeProject, sharedNetworks } from "./resolve.ts";
+import { findSubjects } from "./subjects.ts";
+import { walk } from "./walk.ts";
+import { buildWorld, type ContainerView, type DiagnosisSettings, hostNowMs, type World } from "./world.ts";
+
+/** What a question needs besides the evidence: hosts to look at, and our time when it was asked. */
+export interface Question {
+  target: Target;
+  /** Hosts that may be read, in the configuration's order. */
+  hosts: string[];
+  settings: DiagnosisSettings;
+  nowMs: number;
+}
+
+/**
+ * What to read next, given what has been read. Pure and idempotent: the same evidence asks for the same reads, and
+ * nothing more is wanted once the walk from the symptom meets no new container.
+ * `done` holds the keys of reads already made, whether they succeeded or not.
+ */
+export function nextReads(question: Question, readings: readonly Reading[], done: ReadonlySet<string>): PlannedRead[] {
+  const wanted = wantedReads(question, readings);
+  const seen = new Set(done);
+  return wanted.filter((read) => {
+    const key = readKey(read);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function wantedReads(question: Question, readings: readonly Reading[]): PlannedRead[] {
+  const hosts = question.hosts.flatMap((host) => hostReads(host, question.nowMs));
+  if (readings.length === 0) return hosts;
+  const scene = buildWorld(question.target, readings, question.settings, question.nowMs);
+  const subjects = findSubjects(scene);
+  const scope = inspectScope(scene.containers, subjects);
+  const inspects = scope.map(
+    (view): PlannedRead => ({ host: view.host, source: "docker-inspect", containerId: view.id, args: null }),
+  );
+  const kernel = scene.hosts.flatMap(kernelRead);
+  if (!scope.some((view) => view.inspect !== null)) return [...hosts, ...kernel, ...inspects];
+  const world: World = { ...scene, subjects, edges: dependencyEdges(scene) };
+  return [...hosts, ...kernel, ...inspects, ...detailReads(world)];
+}
+
+function hostReads(host: string, nowMs: number): PlannedRead[] {
+  const about = { host, containerId: null };
+  return [
+    { ...about, source: "docker-info", args: null },
+    { ...about, source: "docker-list", args: null },
+    {
+      ...about,
+      source: "docker-events",
+      args: { sinceMs: nowMs - limits.eventsLookbackMs, untilMs: nowMs, engineStartedAtMs: null },
+    },
+    { ...about, source: "host-facts", args: null },
+    { ...about, source: "host-disk", args: null },
+    { ...about, source: "host-clock", args: null },
+  ];
+}
+
+/** The kernel log wants the boot time first, so that its stamps become times without a further read. */
+function kernelRead(host: World["hosts"][number]): PlannedRead[] {
+  const bootAtMs = host.facts?.value.bootAtMs ?? null;
+  return [{ host: host.name, source: "kernel-log", containerId: null, args: { bootAtMs } }];
+}
+
+/** Every container of a small host; on a large one those that share a network, a project or the name. */
+function inspectScope(containers: ContainerView[], subjects: ContainerView[]): ContainerView[] {
+  const byHost = new Map<string, ContainerView[]>();
+  for (const view of containers) byHost.set(view.host, [...(byHost.get(view.host) ?? []), view]);
+  return [...byHost.values()].flatMap((views) => {
+    if (views.length <= limits.inspectAllUpTo) return views;
+    const near = views.filter((view) => subjects.some((subject) => isNear(subject, view)));
+    return near.slice(0, limits.inspectAllUpTo);
+  });
+}
+
+function isNear(subject: ContainerView, view: ContainerView): boolean {
+  if (subject === view) return true;
+  const project = composeProject(subject);
+  return sharedNetworks(subject, view).length > 0 || (project !== null && project === composeProject(view));
+}
+
+/** Logs, cgroups, sockets and probes of what the walk has reached, and of what stands still next to it. */
+function detailReads(world: World): PlannedRead[] {
+  const reached = walk(world).map((entry) => entry.view);
+  const beside = world.containers.filter(
+    (view) => !reached.includes(view) && isTroubled(view) && world.subjects.some((subject) => isNear(subject, view)),
+  );
+  const views = [...reached, ...beside];
+  return [
+    ...logReads(views),
+    ...views
+      .filter((view) => isDatabase(view) && isRunning(view))
+      .map((view): PlannedRead => ({ host: view.host, source: "docker-top", containerId: view.id, args: null })),
+    ...world.hosts.flatMap((host) => manyContainerReads(world, host.name, views)),
+    ...world.hosts.flatMap((host) => networkReads(host.name, views)),
+    ...world.subjects.flatMap((view) => subjectReads(view)),
+    ...reached.flatMap((view) => probeReads(world, view)),
+    ...world.hosts
+      .filter((host) => host.list !== null)
+      .map((host): PlannedRead => ({ host: host.name, source: "host-processes", containerId: null, args: null })),
+  ];
+}
+
+function logReads(views: ContainerView[]): PlannedRead[] {
+  return views
+    .filter((view) => view.inspect !== null)
+    .map((view) => ({
+      host: view.host,
+      source: "docker-logs",
+      containerId: view.id,
+      args: { tail: limits.logTail, sinceMs: null, untilMs: null },
+    }));
+}
+
+function manyContainerReads(world: World, host: string, views: ContainerView[]): PlannedRead[] {
+  const running = world.containers
+    .filter((view) => view.host === host && isRunning(view) && view.inspect !== null)
+    .map((view) => ({
+      containerId: view.id,
+      pid: view.inspect?.value.pid ?? null,
+      cgroupParent: view.inspect?.value.cgroupParent ?? "",
+    }));
+  const engine = world.hosts.find((entry) => entry.name === host)?.engine?.value;
+  const near = running.filter((entry) => views.some((view) => view.id === entry.containerId));
+  const pids = near.flatMap((entry) =>
+    entry.pid === null ? [] : [{ containerId: entry.containerId, pid: entry.pid }],
+  );
+  const reads: PlannedRead[] = [];
+  if (running.length > 0) {
+    reads.push({
+      host,
+      source: "cgroup",
+      containerId: null,
+      args: { version: engine?.cgroupVersion ?? null, driver: engine?.cgroupDriver ?? null, containers: running },
+    });
+  }
+  if (pids.length > 0) reads.push({ host, source: "process-facts", containerId: null, args: { containers: pids } });
+  return reads;
+}
+
+function networkReads(host: string, views: ContainerView[]): PlannedRead[] {
+  const ids = views
+    .filter((view) => view.host === host)
+    .flatMap((view) => view.inspect?.value.networks.map((network) => network.networkId) ?? []);
+  const inspectIds = [...new Set(ids.filter((id) => id !== ""))].sort();
+  return views.some((view) => view.host === host)
+    ? [{ host, source: "docker-networks", containerId: null, args: { inspectIds } }]
+    : [];
+}
+
+function subjectReads(view: ContainerView): PlannedRead[] {
+  const about = { host: view.host, containerId: view.id };
+  const imageId = view.inspect?.value.imageId;
+  const reads: PlannedRead[] = [{ ...about, source: "docker-changes", args: null }];
+  if (imageId !== undefined) reads.push({ ...about, source: "docker-image", args: { imageId } });
+  return reads;
+}
+
+export function isRunning(view: ContainerView): boolean {
+  const status = view.inspect?.value.status ?? view.summary?.value.status;
+  return status === "running" || status === "paused";
+}
+
+function isTroubled(view: ContainerView): boolean {
+  const inspect = view.inspect?.value;
+  if (inspect === undefined) return false;
+  return (
+    inspect.status !== "running" ||
+    inspect.oomKilled ||
+    inspect.restartCount > 0 ||
+    inspect.health?.status === "unhealthy"
+  );
+}
+
+/** Databases and caches put who is connected, and what runs, into their process titles. */
+function isDatabase(view: ContainerView): boolean {
+  const inspect = view.inspect?.value;
+  if (inspect === undefined) return false;
+  const words =
+    `${inspect.image} ${inspect.name} ${[...inspect.entrypoint, ...inspect.command].join(" ")}`.toLowerCase();
+  const ports = inspect.exposedPorts.map((exposed) => exposed.port);
+  return (
+    /postgres|postmaster|mysql|maria|pgdata/.test(words) ||
+    ports.includes(5432) ||
+    ports.includes(3306) ||
+    inspect.env.some((variable) => variable.name === "PGDATA")
+  );
+}

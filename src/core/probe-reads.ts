@@ -1,0 +1,101 @@
+import { limits } from "./limits.ts";
+import type { PlannedRead } from "./reads.ts";
+import { addressesOf, composeService, isAddress } from "./resolve.ts";
+import type { ContainerView, World } from "./world.ts";
+
+/**
+ * Probes of one reached container: HTTP for the asked-about service, a plain connect for everything it depends on.
+ * Only paths that the configuration names, that the health check uses, or that the log shows as failed GET requests
+ * are asked for, because a GET of an unknown path could mean something to the service.
+ */
+export function probeReads(world: World, view: ContainerView): PlannedRead[] {
+  if ((view.inspect?.value.status ?? "") !== "running") return [];
+  return world.subjects.includes(view) ? httpProbes(world, view) : connectProbes(world, view);
+}
+
+function httpProbes(world: World, view: ContainerView): PlannedRead[] {
+  const service = serviceOf(world, view);
+  const ports = service?.port != null ? [service.port] : tcpPorts(view);
+  const address = probeAddress(view);
+  if (address === null) return [];
+  const configured = service?.probes ?? [];
+  const paths = configured.length > 0 ? configured : discoveredPaths(view);
+  return ports.slice(0, limits.probePorts).flatMap((port) =>
+    paths.slice(0, configured.length > 0 ? configured.length : limits.probePaths).map(
+      (probe): PlannedRead => ({
+        host: view.host,
+        source: "http-probe",
+        containerId: view.id,
+        args: {
+          address,
+          port,
+          path: probe.path,
+          hostHeader: null,
+          tls: port === 443 || port === 8443,
+          expect: probe.expect,
+        },
+      }),
+    ),
+  );
+}
+
+/** The ports that others say they use here, and the ones it exposes. */
+function connectProbes(world: World, view: ContainerView): PlannedRead[] {
+  const address = probeAddress(view);
+  if (address === null) return [];
+  const asked = world.edges
+    .filter((edge) => edge.to.containerId === view.id && edge.to.host === view.host)
+    .map((edge) => edge.port);
+  const ports = [...new Set([...asked.filter((port): port is number => port !== null), ...tcpPorts(view)])];
+  return ports
+    .slice(0, limits.probePorts)
+    .map((port) => ({ host: view.host, source: "tcp-probe", containerId: view.id, args: { address, port } }));
+}
+
+export function serviceOf(
+  world: Pick<World, "settings">,
+  view: ContainerView,
+): World["settings"]["services"][number] | null {
+  return (
+    world.settings.services.find(
+      (entry) => (entry.container ?? entry.name) === view.name || entry.name === composeService(view),
+    ) ?? null
+  );
+}
+
+function tcpPorts(view: ContainerView): number[] {
+  const inspect = view.inspect?.value;
+  const listeners = (view.process?.value.listeners ?? []).filter(
+    (socket) => socket.address !== "127.0.0.1" && socket.address !== "::1" && !socket.address.startsWith("127."),
+  );
+  const bound =
+    inspect?.portBindings.filter((binding) => binding.protocol === "tcp").map((binding) => binding.containerPort) ?? [];
+  const exposed = inspect?.exposedPorts.filter((entry) => entry.protocol === "tcp").map((entry) => entry.port) ?? [];
+  return [...new Set([...bound, ...exposed, ...listeners.map((socket) => socket.port)])];
+}
+
+function probeAddress(view: ContainerView): string | null {
+  if (view.inspect?.value.networkMode === "host") return "127.0.0.1";
+  return addressesOf(view).find(isAddress) ?? null;
+}
+
+/** The health check's own path, paths the log shows as failed, and `/`. */
+function discoveredPaths(view: ContainerView): { path: string; expect: number | null }[] {
+  const paths = new Set<string>();
+  const test = view.inspect?.value.healthcheck?.test.join(" ") ?? "";
+  const health = /https?:\/\/[^\s/'"]+(\/[A-Za-z0-9/_.-]*)/.exec(test)?.[1];
+  if (health !== undefined) paths.add(health);
+  for (const signal of view.signals.toReversed()) {
+    const path = signal.parts["path"];
+    const method = signal.parts["method"] ?? "GET";
+    if (signal.kind === "http-5xx" && method === "GET" && path !== undefined && isPlainPath(path)) paths.add(path);
+    if (paths.size >= limits.probePaths - 1) break;
+  }
+  paths.add("/");
+  return [...paths].map((path) => ({ path, expect: null }));
+}
+
+/** No query string, nothing that needs encoding. */
+export function isPlainPath(path: string): boolean {
+  return path.length <= 200 && /^\/[A-Za-z0-9/_.~-]*$/.test(path);
+}

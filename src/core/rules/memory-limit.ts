@@ -1,0 +1,187 @@
+import { type Death, describeKill, lastDeath, memoryKills, rememberedDeaths } from "../death.ts";
+import type { Finding } from "../diagnosis.ts";
+import type { Fact } from "../evidence.ts";
+import type { OomKill } from "../kernel-log.ts";
+import { limits } from "../limits.ts";
+import type { ContainerInspect } from "../readings.ts";
+import { bytesText, faultAt, type Rule, weight } from "../rule.ts";
+import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../world.ts";
+
+/**
+ * The kernel killed something at this container's own memory limit. Which cause it is depends on who died and what the
+ * container did since. `OOMKilled` alone proves nothing: engines before 23 keep it through the next start, and it says
+ * nothing about which process died (moby daemon/monitor.go), so the kernel's record or the `oom` event must agree.
+ */
+export const memoryLimit: Rule = {
+  name: "memory-limit",
+  causes: ["cgroup-oom-main", "cgroup-oom-child", "oom-crash-loop", "oom-self-healed"],
+  needs: ["docker-inspect", "kernel-log"],
+  evaluate(world, view) {
+    const inspect = view.inspect?.value;
+    if (inspect === undefined || view.inspect === null) return [];
+    const deaths = memoryDeaths(world, view);
+    const last = lastDeath(world, view);
+    if (isLooping(inspect, deaths, world, view)) return [crashLoop(world, view, inspect, deaths)];
+    if (!inspect.running && last !== null && isMemoryDeath(last)) return [killedAtLimit(world, view, inspect, last)];
+    if (inspect.running && last !== null && isMemoryDeath(last)) return [selfHealed(world, view, inspect, last)];
+    if (inspect.running) return childKilled(world, view, inspect);
+    return [];
+  },
+};
+
+/** Killed at the own limit for certain, or by memory as far as can be told while a limit is set. */
+function isMemoryDeath(death: Death): boolean {
+  return death.kind === "own-limit" || death.kind === "memory-unproven";
+}
+
+function memoryDeaths(world: World, view: ContainerView): Death[] {
+  return rememberedDeaths(world, view).filter(isMemoryDeath);
+}
+
+/** Dies of memory again and again: several remembered deaths, or a restart pending or just made after one. */
+function isLooping(inspect: ContainerInspect, deaths: Death[], world: World, view: ContainerView): boolean {
+  const restarts = inspect.restartPolicy.name !== "no" && inspect.restartPolicy.name !== "";
+  const killsInRuns = memoryKills(world, view).filter(
+    (kill) => kill.atMs !== null && kill.atMs > hostNowMs(world, view.host) - limits.loopWindowMs,
+  ).length;
+  if (!restarts || inspect.restartCount === 0) return false;
+  const recent = deaths.filter(
+    (death) => death.atMs !== null && death.atMs > hostNowMs(world, view.host) - limits.loopWindowMs,
+  );
+  const again = Math.max(recent.length, Math.min(killsInRuns, inspect.restartCount + 1));
+  const stable =
+    inspect.running &&
+    !inspect.restarting &&
+    inspect.startedAtMs !== null &&
+    hostNowMs(world, view.host) - inspect.startedAtMs > limits.stableRunMs;
+  return again >= 2 && !stable;
+}
+
+function killedAtLimit(world: World, view: ContainerView, inspect: ContainerInspect, death: Death): Finding {
+  const limit = inspect.memoryLimitBytes;
+  const proven = death.kind === "own-limit";
+  const name = view.name;
+  const summary = proven
+    ? `${name} was OOM-killed: the kernel killed its main process at its own memory limit${limit === null ? "" : ` of ${bytesText(limit)}`}, which is too tight`
+    : `${name} was OOM-killed as far as the engine tells${limit === null ? "" : ` at its memory limit of ${bytesText(limit)}`}; the kernel's record was not seen`;
+  return faultAt(view, {
+    cause: "cgroup-oom-main",
+    summary,
+    facts: [...death.facts, ...limitFacts(view, inspect)],
+    witnesses: death.witnesses,
+    onsetMs: death.atMs,
+    weight: proven ? weight.proven : weight.told,
+    measures: measuresOf(world, view, death.kill),
+  });
+}
+
+function crashLoop(world: World, view: ContainerView, inspect: ContainerInspect, deaths: Death[]): Finding {
+  const kills = memoryKills(world, view);
+  const last = deaths.at(-1);
+  const kernel = hostOf(world, view.host)?.kernel;
+  const facts: Fact[] = [...(last?.facts ?? []), ...limitFacts(view, inspect)];
+  if (kernel != null && kills.length > 0)
+    facts.push(
+      cite(
+        kernel,
+        `${kills.length} kernel kills in this container, last: ${describeKill(kills.at(-1) as OomKill)}`,
+        view.name,
+      ),
+    );
+  if (view.inspect !== null)
+    facts.push(
+      cite(view.inspect, `RestartCount=${inspect.restartCount} RestartPolicy=${inspect.restartPolicy.name}`, view.name),
+    );
+  return faultAt(view, {
+    cause: "oom-crash-loop",
+    summary: `${view.name} is in a crash loop: each start is OOM-killed at its own memory limit${inspect.memoryLimitBytes === null ? "" : ` of ${bytesText(inspect.memoryLimitBytes)}`}, and its restart policy ${inspect.restartPolicy.name} starts it again; restarted ${inspect.restartCount} times`,
+    facts,
+    witnesses: [
+      ...new Set([...(last?.witnesses ?? []), ...(kills.length > 0 ? ["kernel-log"] : []), "docker-inspect"]),
+    ],
+    onsetMs: deaths[0]?.atMs ?? kills[0]?.atMs ?? null,
+    weight: weight.proven,
+    measures: measuresOf(world, view, last?.kill ?? kills.at(-1) ?? null),
+    advice: ["A restart policy does not cure a limit that is too tight: every start meets the same limit again."],
+  });
+}
+
+function selfHealed(world: World, view: ContainerView, inspect: ContainerInspect, death: Death): Finding {
+  const nowMs = hostNowMs(world, view.host);
+  const recent = death.atMs !== null && nowMs - death.atMs < limits.pastFaultMs;
+  return faultAt(view, {
+    cause: "oom-self-healed",
+    summary: `${view.name} was OOM-killed at its own memory limit${inspect.memoryLimitBytes === null ? "" : ` of ${bytesText(inspect.memoryLimitBytes)}`} and was started again; it has been running since`,
+    facts: [...death.facts, ...limitFacts(view, inspect)],
+    witnesses: death.witnesses,
+    onsetMs: death.atMs,
+    past: true,
+    kind: recent ? "fault" : "hazard",
+    weight: weight.told,
+    measures: measuresOf(world, view, death.kill),
+  });
+}
+
+/** A task died at the limit in the run that goes on: the flag shows it only since engine 23, the kernel always. */
+function childKilled(world: World, view: ContainerView, inspect: ContainerInspect): Finding[] {
+  const kernel = hostOf(world, view.host)?.kernel;
+  const kills = memoryKills(world, view).filter((kill) => kill.scope === "memcg" && inRun(kill, inspect));
+  const counted = view.cgroup?.value.oomKills ?? 0;
+  const oomEvents = view.events.filter(
+    (event) => event.action === "oom" && (inspect.startedAtMs === null || event.atMs >= inspect.startedAtMs),
+  );
+  const witnesses = [
+    ...(kills.length > 0 ? ["kernel-log"] : []),
+    ...(counted > 0 ? ["cgroup"] : []),
+    ...(oomEvents.length > 0 ? ["docker-events"] : []),
+  ];
+  const last = kills.at(-1);
+  if (last === undefined && counted === 0) return [];
+  const facts: Fact[] = [...limitFacts(view, inspect)];
+  if (kernel != null && last !== undefined) facts.push(cite(kernel, describeKill(last), view.name));
+  if (view.cgroup !== null && counted > 0)
+    facts.push(cite(view.cgroup, `oom_kill ${counted} in the running container's cgroup`, view.name));
+  const who = last === undefined ? "a process" : `its process ${last.process}`;
+  return [
+    faultAt(view, {
+      cause: "cgroup-oom-child",
+      summary: `The kernel killed ${who} inside ${view.name} at the container's own memory limit${inspect.memoryLimitBytes === null ? "" : ` of ${bytesText(inspect.memoryLimitBytes)}`}; the container itself still runs`,
+      facts,
+      witnesses,
+      onsetMs: last?.atMs ?? oomEvents[0]?.atMs ?? null,
+      past: true,
+      weight: weight.strong,
+      measures: measuresOf(world, view, last ?? null),
+    }),
+  ];
+}
+
+function inRun(kill: OomKill, inspect: ContainerInspect): boolean {
+  return kill.atMs === null || inspect.startedAtMs === null || kill.atMs >= inspect.startedAtMs - 1_000;
+}
+
+function limitFacts(view: ContainerView, inspect: ContainerInspect): Fact[] {
+  if (view.inspect === null) return [];
+  const limit = inspect.memoryLimitBytes;
+  return [
+    cite(
+      view.inspect,
+      limit === null ? "HostConfig.Memory=0: no limit" : `HostConfig.Memory=${limit}: ${bytesText(limit)}`,
+      view.name,
+    ),
+  ];
+}
+
+/** Peak use for sizing. What the kernel printed is censored at the limit: the true need is at least this much. */
+function measuresOf(world: World, view: ContainerView, kill: OomKill | null): Record<string, number> {
+  const measures: Record<string, number> = {};
+  const sum = (kill?.anonRssKb ?? 0) + (kill?.shmemRssKb ?? 0);
+  const usage = kill?.memory?.usageKb ?? null;
+  const peak = Math.max(sum * 1024, usage === null ? 0 : usage * 1024, view.cgroup?.value.memoryPeakBytes ?? 0);
+  if (peak > 0) measures["peakBytes"] = peak;
+  const limit = view.inspect?.value.memoryLimitBytes;
+  if (limit != null) measures["limitBytes"] = limit;
+  const available = hostOf(world, view.host)?.facts?.value.memoryAvailableBytes;
+  if (available != null) measures["hostAvailableBytes"] = available;
+  return measures;
+}

@@ -1,0 +1,113 @@
+import type { Fact } from "./evidence.ts";
+import { limits } from "./limits.ts";
+import { type ContainerView, cite, hostNowMs, type World } from "./world.ts";
+
+/**
+ * Whether the asked-about service fails now. `absent` is proven by a path that matters; `seems-absent` means only that
+ * what could be probed answers, which a broken dependency behind another path would not change.
+ */
+export interface SymptomState {
+  state: "present" | "absent" | "seems-absent" | "unknown";
+  facts: Fact[];
+  /** Paths that failed when probed, for the verification afterwards. */
+  failingPaths: { port: number; path: string; expect: number }[];
+}
+
+/**
+ * The reported symptom, looked at directly. A probe decides over a log; a failing probe of any path decides over a
+ * working one; a bare `/` that works proves little when other paths were seen to fail.
+ */
+export function symptomState(world: Pick<World, "subjects" | "hosts" | "nowMs" | "settings">): SymptomState {
+  const states = world.subjects.map((view) => stateOf(world, view));
+  const present = states.filter((state) => state.state === "present");
+  if (present.length > 0) return merge("present", present);
+  if (states.length > 0 && states.every((state) => state.state === "absent")) return merge("absent", states);
+  if (states.some((state) => state.state === "seems-absent" || state.state === "absent"))
+    return merge("seems-absent", states);
+  return merge("unknown", states);
+}
+
+function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: ContainerView): SymptomState {
+  const status = view.inspect?.value.status ?? view.summary?.value.status ?? null;
+  if (status !== null && status !== "running" && view.inspect !== null) {
+    return { state: "present", facts: [cite(view.inspect, `State.Status=${status}`, view.name)], failingPaths: [] };
+  }
+  const http = view.probes.filter((probe) => probe.value.kind === "http" && probe.value.path !== null);
+  const failed = http.filter((probe) => isFailure(probe.value));
+  if (failed.length > 0) {
+    return {
+      state: "present",
+      facts: failed.slice(0, 3).map((probe) => cite(probe, describeProbe(probe.value), view.name)),
+      failingPaths: failed.map((probe) => ({
+        port: probe.value.port,
+        path: probe.value.path ?? "/",
+        expect: probe.value.expectedStatus ?? 200,
+      })),
+    };
+  }
+  const answered = http.filter((probe) => probe.value.failure === null);
+  const facts = answered.slice(0, 3).map((probe) => cite(probe, describeProbe(probe.value), view.name));
+  const recent = recentTrouble(world, view);
+  if (provesWorking(view)) return { state: "absent", facts, failingPaths: [] };
+  if (recent.length > 0) return { state: "present", facts: recent, failingPaths: [] };
+  return { state: answered.length > 0 ? "seems-absent" : "unknown", facts, failingPaths: [] };
+}
+
+/** A path that matters works now: it was configured, or the log complained of it; a health path alone proves little. */
+function provesWorking(view: ContainerView): boolean {
+  const complained = new Set(
+    view.signals.filter((signal) => signal.kind === "http-5xx").map((signal) => signal.parts["path"]),
+  );
+  return view.probes.some((probe) => {
+    const { kind, failure, httpStatus, expectedStatus, path } = probe.value;
+    if (kind !== "http" || failure !== null || httpStatus === null || httpStatus >= 400 || path === null) return false;
+    return (expectedStatus !== null && !isHealthPath(path)) || complained.has(path);
+  });
+}
+
+/** Paths that usually answer without touching what the service depends on. */
+export function isHealthPath(path: string): boolean {
+  return (
+    path === "/" ||
+    /^\/(-\/)?(health|healthz|healthy|healthcheck|ready|readyz|live|livez|liveness|readiness|ping|status|up|alive|_health)(\/|$)/i.test(
+      path,
+    )
+  );
+}
+
+export function isFailure(probe: ContainerView["probes"][number]["value"]): boolean {
+  if (probe.failure !== null) return true;
+  if (probe.expectedStatus !== null) return probe.httpStatus !== probe.expectedStatus;
+  return (probe.httpStatus ?? 0) >= 500;
+}
+
+export function describeProbe(probe: ContainerView["probes"][number]["value"]): string {
+  const what = `${probe.path ?? ""} on port ${probe.port}`;
+  if (probe.failure !== null) return `GET ${what}: ${probe.failure}${probe.detail ? `, ${probe.detail}` : ""}`;
+  const expected =
+    probe.expectedStatus !== null && probe.expectedStatus !== probe.httpStatus
+      ? `, expected ${probe.expectedStatus}`
+      : "";
+  return `GET ${what} answered ${probe.httpStatus}${expected}`;
+}
+
+/** Lines of the last minutes that say requests fail here. */
+function recentTrouble(world: Pick<World, "hosts" | "nowMs">, view: ContainerView): Fact[] {
+  const since = hostNowMs(world, view.host) - limits.recentTroubleMs;
+  const logs = view.logs;
+  if (logs === null) return [];
+  const lines = view.signals.filter(
+    (signal) =>
+      (signal.kind === "http-5xx" || signal.kind.startsWith("peer-")) &&
+      (signal.line.atMs === null || signal.line.atMs >= since),
+  );
+  return lines.slice(-2).map((signal) => cite(logs, signal.line.text, view.name));
+}
+
+function merge(state: SymptomState["state"], states: SymptomState[]): SymptomState {
+  return {
+    state,
+    facts: states.flatMap((entry) => entry.facts),
+    failingPaths: states.flatMap((entry) => entry.failingPaths),
+  };
+}

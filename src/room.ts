@@ -1,0 +1,140 @@
+import type { Symptom } from "./core/diagnosis.ts";
+import type { Actor, Room as Place, TimelineEntry } from "./core/incident.ts";
+import type { DiagnosisReport } from "./core/report.ts";
+import type { Refusal } from "./core/result.ts";
+
+/** A person as Slack knows them at the moment of asking or clicking; looked up fresh, never taken from a message. */
+export interface Person {
+  userId: string;
+  name: string | null;
+  /** User group ids (`S…`) the person is in now. */
+  groups: string[];
+  isBot: boolean;
+  isGuest: boolean;
+  isDeactivated: boolean;
+  /** From another workspace (Slack Connect). */
+  isExternal: boolean;
+}
+
+export interface AskRequest {
+  service: string;
+  symptom: Symptom;
+  host: string | null;
+  by: Person | { userId: null };
+  place: Place | null;
+  /** What was typed, for the timeline. */
+  command: string;
+}
+
+export type Decision =
+  | { verb: "approve"; reason: string | null }
+  | { verb: "reject"; reason: string | null }
+  | { verb: "change-memory"; memoryBytes: number }
+  | { verb: "abort" }
+  | { verb: "replan" }
+  | { verb: "break-glass"; typed: string; reason: string }
+  | { verb: "undo" };
+
+export interface HostStatus {
+  name: string;
+  address: string;
+  local: boolean;
+  labels: Record<string, string>;
+  /** Null until it was read. */
+  ok: boolean | null;
+  detail: string;
+  /** `config` hosts come from the file and cannot be removed from the room. */
+  origin: "config" | "room";
+}
+
+export interface HostCheck {
+  check: string;
+  ok: boolean;
+  level: "error" | "warning" | "info";
+  detail: string;
+  /** The one command or setting that mends it. */
+  fix: string | null;
+}
+
+export interface ExportedTimeline {
+  filename: string;
+  contentType: string;
+  text: string;
+}
+
+export interface StatusOverview {
+  frozen: { by: string; atMs: number; reason: string | null } | null;
+  openIncidents: {
+    incidentId: string;
+    service: string;
+    state: string;
+    openedAtMs: number;
+    channel: string | null;
+    threadTs: string | null;
+  }[];
+  pendingApprovals: {
+    incidentId: string;
+    hash: string;
+    service: string;
+    expiresAtMs: number;
+    channel: string | null;
+    threadTs: string | null;
+  }[];
+  hosts: HostStatus[];
+  version: string;
+}
+
+/**
+ * The shell: what happens after what. Handlers and the terminal call this and nothing below it. A `Refusal` is
+ * returned and told privately; a `Fault` is thrown. Everything that changes is recorded in the timeline before it is
+ * said, and said through the outbox, in order.
+ */
+export interface Room {
+  /** Records the incident and returns at once; the investigation goes on behind. */
+  ask(request: AskRequest): Promise<{ incidentId: string } | Refusal>;
+  /** Investigates without a room: for the terminal. Nothing is stored when `store` is false. */
+  answer(request: AskRequest): Promise<DiagnosisReport>;
+  /** Resolves when the incident's running investigation, execution or verification has ended. */
+  settled(incidentId: string): Promise<void>;
+  decide(incidentId: string, hash: string, by: Person, decision: Decision): Promise<{ said: string } | Refusal>;
+  note(incidentId: string, by: Person, text: string, from: string | null): Promise<{ said: string } | Refusal>;
+  /** `incident` null means the newest of the channel. */
+  findIncident(query: {
+    incident: string | null;
+    channel: string | null;
+    threadTs: string | null;
+  }): Promise<{ incidentId: string } | Refusal>;
+  entries(incidentId: string): Promise<TimelineEntry[]>;
+  export(incidentId: string, format: string, by: Actor): Promise<ExportedTimeline | Refusal>;
+  status(channel: string | null): Promise<StatusOverview>;
+  hosts(channel: string | null): Promise<HostStatus[]>;
+  checkHost(host: string): Promise<HostCheck[] | Refusal>;
+  addHost(
+    by: Person,
+    host: { name: string; address: string; port: number; user: string; hostKey: string; identityFile: string },
+  ): Promise<{ said: string } | Refusal>;
+  removeHost(by: Person, host: string): Promise<{ said: string } | Refusal>;
+  setFrozen(by: Person, frozen: boolean, reason: string | null): Promise<{ said: string } | Refusal>;
+  /** Explains, never acts: may this person do this verb to this target, and why. */
+  canI(by: Person, verb: string, target: string): Promise<{ said: string }>;
+  guardrails(host: string | null, channel: string | null): Promise<{ report: GuardrailReport } | Refusal>;
+  /** After a start: takes up what a crash left, expires what is due, reminds. */
+  resume(): Promise<void>;
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export interface GuardrailReport {
+  schemaVersion: 1;
+  hosts: {
+    host: string;
+    findings: {
+      rule: string;
+      level: "error" | "warning" | "info";
+      container: string | null;
+      found: string;
+      fix: string;
+      evidence: string;
+    }[];
+  }[];
+  gaps: { source: string; host: string; reason: string; weakens: string }[];
+}
