@@ -1,4 +1,5 @@
 import type { ApprovedPlan } from "./core/approve.ts";
+import type { AuditHead, AuditVerdict } from "./core/audit.ts";
 import type { FailureCode } from "./core/evidence.ts";
 import type { Actor, EntryBody, TimelineEntry } from "./core/incident.ts";
 
@@ -144,7 +145,11 @@ export interface OutboxRow {
 
 /** The durable memory. SQLite and Postgres pass one contract test. Every method throws `Fault` store-unavailable. */
 export interface Store {
-  /** Appends one entry, or several at consecutive seqs, atomically; with optional outbox rows in the same transaction. */
+  /**
+   * Appends one entry, or several of one incident at consecutive seqs, atomically; with optional outbox rows in the
+   * same transaction. `actualSeq` is the newest seq there is, 0 for none. After a Fault the entries may be there or
+   * not: read before repeating.
+   */
   append(
     requests: AppendRequest[],
     outbox?: OutboxRow[],
@@ -159,8 +164,14 @@ export interface Store {
   firstSeen(key: string, atMs: number): Promise<boolean>;
 
   enqueue(rows: OutboxRow[]): Promise<void>;
-  /** Oldest unsent rows, per lane in order. */
+  /** Oldest unsent rows that are due: of each lane only its first, so that nothing overtakes a row that waits. */
   unsent(limit: number): Promise<(OutboxRow & { id: number; attempts: number })[]>;
+  /**
+   * The same rows, each taken by `owner` alone until `ttlMs` has passed or it is marked: what several replicas use
+   * instead of `unsent`. A row whose owner died is given out again after its time.
+   */
+  claimOutbox(owner: string, limit: number, ttlMs: number): Promise<(OutboxRow & { id: number; attempts: number })[]>;
+  /** The first result stays; the payload is forgotten, the timeline has what was said. */
   markSent(id: number, result: string, atMs: number): Promise<void>;
   markAttempt(id: number, error: string, notBeforeMs: number): Promise<void>;
   sentResult(key: string): Promise<string | null>;
@@ -173,6 +184,7 @@ export interface Store {
 
   /** Recorder samples and events per host; trimmed by age. */
   record(rows: { host: string; kind: string; containerId: string | null; atMs: number; json: string }[]): Promise<void>;
+  /** Oldest first; when there are more than `limit`, the newest ones. Both ends of the range belong to it. */
   recorded(filter: {
     host: string;
     kind?: string;
@@ -183,16 +195,18 @@ export interface Store {
   }): Promise<{ kind: string; containerId: string | null; atMs: number; json: string }[]>;
   trimRecorded(beforeMs: number): Promise<number>;
 
-  /** A lease that one process holds; moves to another within its time to live. On SQLite always granted. */
+  /**
+   * A lease that one process holds; moves to another once its time to live has passed. Renewed by asking again.
+   * Postgres measures with its own clock and ignores `nowMs`, so that replicas need not agree on the time.
+   */
   acquireLease(name: string, owner: string, ttlMs: number, nowMs: number): Promise<boolean>;
   releaseLease(name: string, owner: string): Promise<void>;
 
-  /** Recomputes the hash chain of every row. */
-  verifyAudit(): Promise<{
-    ok: boolean;
-    rows: number;
-    problems: { incidentId: string; seq: number; problem: string }[];
-  }>;
+  /**
+   * Recomputes the hash chain of every row. `noted` is a head written down earlier: with it a tail that was cut off
+   * together with its head is found too.
+   */
+  verifyAudit(noted?: AuditHead): Promise<AuditVerdict>;
   /** Throws when a write is not possible. */
   checkWritable(): Promise<void>;
   close(): Promise<void>;

@@ -26,6 +26,8 @@ export const limits = {
   dockerReplyBytes: 8_000_000,
   commandOutputBytes: 16_000_000,
   kernelLogBytes: 16_000_000,
+  /** The kernel prints at most 1 kB a record; a journal entry as JSON with its fields is longer. */
+  kernelLogLineChars: 65_536,
   logBytes: 1_000_000,
   logLines: 1_000,
   logLineBytes: 4_096,
