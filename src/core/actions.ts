@@ -3,7 +3,11 @@
  * there is no remove, recreate, stop, kill, exec, prune or lower.
  */
 export type HostAction =
-  | (ActionTarget & { action: "update-memory"; memoryBytes: number; memorySwapBytes: number })
+  | (ActionTarget & {
+      action: "update-memory";
+      memoryBytes: number;
+      memorySwapBytes: number;
+    })
   | (ActionTarget & { action: "update-pids-limit"; pidsLimit: number })
   | (ActionTarget & {
       action: "update-restart-policy";
@@ -13,7 +17,12 @@ export type HostAction =
   | (ActionTarget & { action: "start" })
   | (ActionTarget & { action: "restart"; graceSeconds: number })
   | (ActionTarget & { action: "unpause" })
-  | (ActionTarget & { action: "connect-network"; networkId: string; networkName: string; aliases: string[] });
+  | (ActionTarget & {
+      action: "connect-network";
+      networkId: string;
+      networkName: string;
+      aliases: string[];
+    });
 
 export interface ActionTarget {
   host: string;

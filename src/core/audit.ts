@@ -80,7 +80,14 @@ export interface Verification {
 }
 
 export function startVerification(noted: AuditHead | null): Verification {
-  return { rows: 0, found: 0, problems: [], last: emptyHead, incidents: new Map(), noted };
+  return {
+    rows: 0,
+    found: 0,
+    problems: [],
+    last: emptyHead,
+    incidents: new Map(),
+    noted,
+  };
 }
 
 /**

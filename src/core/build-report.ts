@@ -99,7 +99,10 @@ export function buildReport(
 }
 
 /** Gives facts their numbers, `e1`, `e2`, … in order of first use; the same fact keeps its number. */
-function createLedger(): { cite(facts: readonly Fact[]): string[]; items(): EvidenceItem[] } {
+function createLedger(): {
+  cite(facts: readonly Fact[]): string[];
+  items(): EvidenceItem[];
+} {
   const items: EvidenceItem[] = [];
   const ids = new Map<string, string>();
   const citeOne = (fact: Fact): string => {
@@ -120,7 +123,10 @@ function createLedger(): { cite(facts: readonly Fact[]): string[]; items(): Evid
     });
     return id;
   };
-  return { cite: (facts) => [...new Set(facts.map(citeOne))], items: () => items };
+  return {
+    cite: (facts) => [...new Set(facts.map(citeOne))],
+    items: () => items,
+  };
 }
 
 /** The sentence when each number in it stands in a cited fact; otherwise the plain words that need no number. */

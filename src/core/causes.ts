@@ -17,7 +17,14 @@ export interface CauseFacts {
 export type Family = "A" | "B" | "C" | "D" | "E" | "F" | "G" | "H" | "I" | "J" | "K" | "L" | "M" | "N" | "O" | "P";
 
 function cause(family: Family, mayOffer: readonly ActionName[] = [], more: Partial<CauseFacts> = {}): CauseFacts {
-  return { family, mayOffer, actsOn: "culprit", handsOff: false, noFault: false, ...more };
+  return {
+    family,
+    mayOffer,
+    actsOn: "culprit",
+    handsOff: false,
+    noFault: false,
+    ...more,
+  };
 }
 
 export const causes = {
@@ -79,7 +86,9 @@ export const causes = {
   "compose-alias-collision": cause("D"),
   "nginx-stale-upstream": cause("D", ["restart"], { actsOn: "proxy" }),
   "stale-upstream-wrong-service": cause("D", ["restart"], { actsOn: "proxy" }),
-  "upstream-missing-at-boot": cause("D", ["start", "restart"], { actsOn: "upstream" }),
+  "upstream-missing-at-boot": cause("D", ["start", "restart"], {
+    actsOn: "upstream",
+  }),
   "dns-server-dead": cause("D"),
   "stale-extra-hosts": cause("D"),
   "default-bridge-no-dns": cause("D", ["connect-network"]),

@@ -98,8 +98,17 @@ function judge(
       witnesses: ["docker-events", "docker-inspect"],
     };
   if (asked && exitCode === 137)
-    return { ...base, kind: "docker-kill", witnesses: ["docker-events", "docker-inspect"] };
-  if (asked) return { ...base, kind: "stop-clean", witnesses: ["docker-events", "docker-inspect"] };
+    return {
+      ...base,
+      kind: "docker-kill",
+      witnesses: ["docker-events", "docker-inspect"],
+    };
+  if (asked)
+    return {
+      ...base,
+      kind: "stop-clean",
+      witnesses: ["docker-events", "docker-inspect"],
+    };
   if (exitCode !== null && exitCode !== 137 && exitCode !== 143)
     return { ...base, kind: "own-exit", witnesses: ["docker-inspect"] };
   return { ...base, ...unasked(scene, view, atMs, exitCode, run) };
@@ -116,8 +125,16 @@ function unasked(
   const host = hostOf(scene, view.host);
   const covered = host?.events?.value.completeSinceMs;
   const eventsProven = run.length > 0 || (covered !== null && covered !== undefined && covered <= atMs - 15_000);
-  if (diedWithDaemon(scene, view, atMs)) return { kind: "daemon-stop", witnesses: ["docker-inspect", "docker-events"] };
-  if (exitCode === 143) return { kind: eventsProven ? "own-exit" : "stop-clean", witnesses: ["docker-inspect"] };
+  if (diedWithDaemon(scene, view, atMs))
+    return {
+      kind: "daemon-stop",
+      witnesses: ["docker-inspect", "docker-events"],
+    };
+  if (exitCode === 143)
+    return {
+      kind: eventsProven ? "own-exit" : "stop-clean",
+      witnesses: ["docker-inspect"],
+    };
   const oomEvent = run.some((event) => event.action === "oom");
   const flagged = view.inspect?.value.oomKilled === true;
   if (oomEvent || (flagged && !eventsProven)) {
@@ -130,7 +147,10 @@ function unasked(
   const kernelCovers =
     kernel?.firstAtMs !== null && kernel !== undefined && (kernel.firstAtMs ?? Number.POSITIVE_INFINITY) <= atMs;
   if (eventsProven && kernelCovers) return { kind: "outside-kill", witnesses: ["docker-events", "kernel-log"] };
-  return { kind: flagged ? "memory-unproven" : "unknown-kill", witnesses: ["docker-inspect"] };
+  return {
+    kind: flagged ? "memory-unproven" : "unknown-kill",
+    witnesses: ["docker-inspect"],
+  };
 }
 
 function memoryDeath(

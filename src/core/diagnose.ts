@@ -33,18 +33,30 @@ export function diagnose(question: Question, readings: readonly Reading[]): Conc
   if (subjects.length === 0) return { world, symptom, diagnosis: withoutSubject(world, gaps) };
   const reached = walk(world);
   const ranked = rankCandidates(world, evaluate(world, reached));
-  return { world, symptom, diagnosis: conclude(world, symptom, reached, ranked, gaps) };
+  return {
+    world,
+    symptom,
+    diagnosis: conclude(world, symptom, reached, ranked, gaps),
+  };
 }
 
 function evaluate(world: World, reached: Reached[]): { finding: Finding; reached: Reached }[] {
   const hosts = world.hosts.filter((host) => reached.some((entry) => entry.view.host === host.name));
   const ofContainers = reached.flatMap((entry) =>
-    rules.flatMap((rule) => (rule.evaluate?.(world, entry.view) ?? []).map((finding) => ({ finding, reached: entry }))),
+    rules.flatMap((rule) =>
+      (rule.evaluate?.(world, entry.view) ?? []).map((finding) => ({
+        finding,
+        reached: entry,
+      })),
+    ),
   );
   const ofHosts = hosts.flatMap((host) => {
     const at = reached.find((entry) => entry.view.host === host.name) as Reached;
     return rules.flatMap((rule) =>
-      (rule.evaluateHost?.(world, host) ?? []).map((finding) => ({ finding, reached: at })),
+      (rule.evaluateHost?.(world, host) ?? []).map((finding) => ({
+        finding,
+        reached: at,
+      })),
     );
   });
   return [...ofContainers, ...ofHosts].filter(({ finding }) => finding.facts.length > 0);
@@ -61,7 +73,11 @@ function conclude(
   const best = faults.find((candidate) => isAccusable(candidate, symptom));
   if (best === undefined) return withoutCulprit(world, symptom, reached, ranked, gaps);
   if (causeFacts(best.finding.cause).noFault)
-    return { ...withoutCulprit(world, symptom, reached, ranked, gaps), verdict: "no-fault-found", suspects: [] };
+    return {
+      ...withoutCulprit(world, symptom, reached, ranked, gaps),
+      verdict: "no-fault-found",
+      suspects: [],
+    };
   const others = faults
     .slice(1)
     .filter((other) => !sameCulprit(other.finding, best.finding) && other.score >= limits.contributeFrom);
@@ -261,12 +277,22 @@ function chainTo(candidate: Candidate): ChainLink[] {
   if (finding.link === undefined || finding.shownBy === undefined || finding.container === null) return links;
   return [
     ...links,
-    { from: finding.shownBy.container, to: finding.container, proof: finding.link.proof, facts: finding.link.facts },
+    {
+      from: finding.shownBy.container,
+      to: finding.container,
+      proof: finding.link.proof,
+      facts: finding.link.facts,
+    },
   ];
 }
 
 function linkOf(edge: Edge): ChainLink {
-  return { from: edge.from.container, to: edge.to.container, proof: edge.proof, facts: edge.facts };
+  return {
+    from: edge.from.container,
+    to: edge.to.container,
+    proof: edge.proof,
+    facts: edge.facts,
+  };
 }
 
 function sameCulprit(a: Finding, b: Finding): boolean {

@@ -74,7 +74,12 @@ export interface Reading<S extends SourceName = SourceName> {
   outcome:
     | { status: "ok"; value: SourceValues[S] }
     | { status: "empty" }
-    | { status: "failed"; code: FailureCode; reason: string; fix: string | null };
+    | {
+        status: "failed";
+        code: FailureCode;
+        reason: string;
+        fix: string | null;
+      };
 }
 
 /** A fact cited by a sentence: one excerpt of one reading, already redacted and bounded. */

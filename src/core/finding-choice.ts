@@ -18,7 +18,11 @@ export function rankCandidates(world: World, found: { finding: Finding; reached:
     (edge) => edge.failures.length > 0 && world.subjects.some((view) => view.id === edge.from.containerId),
   );
   return found
-    .map(({ finding, reached }) => ({ finding, reached, score: finding.weight - pathPenalty(reached, failuresLead) }))
+    .map(({ finding, reached }) => ({
+      finding,
+      reached,
+      score: finding.weight - pathPenalty(reached, failuresLead),
+    }))
     .sort(
       (a, b) => b.score - a.score || b.reached.path.length - a.reached.path.length || compare(a.finding, b.finding),
     );

@@ -62,7 +62,11 @@ export function signalPeer(
     const configured = samePort.find((peer) => peer.resolution.kind === "container");
     const named = configured !== undefined && resolution.kind !== "self" && signal.kind !== "peer-name-unknown";
     return named
-      ? { name: configured.reference.host, port: signal.peerPort, resolution: configured.resolution }
+      ? {
+          name: configured.reference.host,
+          port: signal.peerPort,
+          resolution: configured.resolution,
+        }
       : found;
   }
   const usual = technologyPorts[signal.technology ?? ""] ?? [];
@@ -71,7 +75,11 @@ export function signalPeer(
   const peer = candidates.find((candidate) => candidate.resolution.kind === "container") ?? candidates[0];
   return peer === undefined
     ? null
-    : { name: peer.reference.host, port: peer.reference.port, resolution: peer.resolution };
+    : {
+        name: peer.reference.host,
+        port: peer.reference.port,
+        resolution: peer.resolution,
+      };
 }
 
 function fitsTechnology(reference: PeerReference, signal: LogSignal, usual: readonly number[]): boolean {

@@ -37,7 +37,13 @@ export type EntryBody =
     }
   | { kind: "plan-changed"; fromHash: string; reason: string }
   | { kind: "approval-reminder"; hash: string }
-  | { kind: "approved"; hash: string; reason: string | null; votes: number; quorum: number }
+  | {
+      kind: "approved";
+      hash: string;
+      reason: string | null;
+      votes: number;
+      quorum: number;
+    }
   | { kind: "decided"; hash: string; approvers: string[] }
   | { kind: "rejected"; hash: string; reason: string | null }
   | { kind: "refused"; verb: string; code: string; found: string }
@@ -47,12 +53,38 @@ export type EntryBody =
   | { kind: "abort-requested"; hash: string }
   | { kind: "aborted"; hash: string; before: number; why: string }
   | { kind: "step-started"; hash: string; step: number; action: HostAction }
-  | { kind: "step-done"; hash: string; step: number; action: HostAction; readBack: string; resumed: boolean }
-  | { kind: "step-failed"; hash: string; step: number; action: HostAction; reason: string; next: string }
-  | { kind: "step-found"; hash: string; step: number; state: StepState; reason: string }
+  | {
+      kind: "step-done";
+      hash: string;
+      step: number;
+      action: HostAction;
+      readBack: string;
+      resumed: boolean;
+    }
+  | {
+      kind: "step-failed";
+      hash: string;
+      step: number;
+      action: HostAction;
+      reason: string;
+      next: string;
+    }
+  | {
+      kind: "step-found";
+      hash: string;
+      step: number;
+      state: StepState;
+      reason: string;
+    }
   | { kind: "executed"; hash: string }
   | { kind: "verifying"; hash: string }
-  | { kind: "verified"; hash: string; outcome: VerificationOutcome; probes: string[]; changes: string[] }
+  | {
+      kind: "verified";
+      hash: string;
+      outcome: VerificationOutcome;
+      probes: string[];
+      changes: string[];
+    }
   | { kind: "note"; text: string; from: string | null }
   | { kind: "shared"; what: string }
   | { kind: "closed"; reason: string };

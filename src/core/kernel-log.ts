@@ -5,7 +5,11 @@
 export type OomScope = "memcg" | "host" | "cpuset" | "mempolicy" | "unknown";
 
 /** One `usage … limit … failcnt …` line of the group whose limit was hit. `limitKb` is null where there is no limit. */
-export type CgroupCounter = { usageKb: number; limitKb: number | null; failcnt: number };
+export type CgroupCounter = {
+  usageKb: number;
+  limitKb: number | null;
+  failcnt: number;
+};
 
 /** One row of the task dump. Sizes are in pages; `swapEntries` is in pages too. */
 export type OomTask = {
@@ -92,7 +96,12 @@ export type KernelFaultKind =
   | { kind: "soft-lockup"; seconds: number | null }
   | { kind: "syn-flood"; port: number }
   | { kind: "seccomp"; syscall: number | null }
-  | { kind: "apparmor-denied"; profile: string | null; operation: string | null; path: string | null }
+  | {
+      kind: "apparmor-denied";
+      profile: string | null;
+      operation: string | null;
+      path: string | null;
+    }
   | { kind: "fork-rejected"; cgroup: string }
   | { kind: "link-down"; device: string | null }
   | { kind: "oom-reaper" }
@@ -102,7 +111,11 @@ export type KernelFaultKind =
   | { kind: "suspend"; phase: "entry" | "exit" }
   | { kind: "clock-unstable" }
   /** systemd-oomd and earlyoom kill from user space: the kernel writes no record of it. */
-  | { kind: "user-space-kill"; killer: "systemd-oomd" | "earlyoom"; cgroup: string | null }
+  | {
+      kind: "user-space-kill";
+      killer: "systemd-oomd" | "earlyoom";
+      cgroup: string | null;
+    }
   /** systemd's remark that a unit lost a process to the OOM killer. */
   | { kind: "unit-oom-killed"; unit: string };
 

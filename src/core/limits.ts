@@ -5,6 +5,9 @@ export const limits = {
   keepaliveIntervalMs: 15_000,
   /** Channels in use at once on one SSH connection; sshd's MaxSessions is 10 by default and counts exec channels. */
   sshChannels: 8,
+  /** sshd frees a session a moment after it closed the channel; with MaxSessions 1 the next one has to wait for that. */
+  channelRetries: 10,
+  channelRetryDelayMs: 20,
   readTimeoutMs: 5_000,
   commandTimeoutMs: 6_000,
   actionTimeoutMs: 60_000,

@@ -42,7 +42,12 @@ function wantedReads(question: Question, readings: readonly Reading[]): PlannedR
   const subjects = findSubjects(scene);
   const scope = inspectScope(scene.containers, subjects);
   const inspects = scope.map(
-    (view): PlannedRead => ({ host: view.host, source: "docker-inspect", containerId: view.id, args: null }),
+    (view): PlannedRead => ({
+      host: view.host,
+      source: "docker-inspect",
+      containerId: view.id,
+      args: null,
+    }),
   );
   const kernel = scene.hosts.flatMap(kernelRead);
   if (!scope.some((view) => view.inspect !== null)) return [...hosts, ...kernel, ...inspects];
@@ -58,7 +63,11 @@ function hostReads(host: string, nowMs: number): PlannedRead[] {
     {
       ...about,
       source: "docker-events",
-      args: { sinceMs: nowMs - limits.eventsLookbackMs, untilMs: nowMs, engineStartedAtMs: null },
+      args: {
+        sinceMs: nowMs - limits.eventsLookbackMs,
+        untilMs: nowMs,
+        engineStartedAtMs: null,
+      },
     },
     { ...about, source: "host-facts", args: null },
     { ...about, source: "host-disk", args: null },
@@ -69,7 +78,14 @@ function hostReads(host: string, nowMs: number): PlannedRead[] {
 /** The kernel log wants the boot time first, so that its stamps become times without a further read. */
 function kernelRead(host: World["hosts"][number]): PlannedRead[] {
   const bootAtMs = host.facts?.value.bootAtMs ?? null;
-  return [{ host: host.name, source: "kernel-log", containerId: null, args: { bootAtMs } }];
+  return [
+    {
+      host: host.name,
+      source: "kernel-log",
+      containerId: null,
+      args: { bootAtMs },
+    },
+  ];
 }
 
 /** Every container of a small host; on a large one those that share a network, a project or the name. */
@@ -100,14 +116,28 @@ function detailReads(world: World): PlannedRead[] {
     ...logReads(views),
     ...views
       .filter((view) => isDatabase(view) && isRunning(view))
-      .map((view): PlannedRead => ({ host: view.host, source: "docker-top", containerId: view.id, args: null })),
+      .map(
+        (view): PlannedRead => ({
+          host: view.host,
+          source: "docker-top",
+          containerId: view.id,
+          args: null,
+        }),
+      ),
     ...world.hosts.flatMap((host) => manyContainerReads(world, host.name, views)),
     ...world.hosts.flatMap((host) => networkReads(host.name, views)),
     ...world.subjects.flatMap((view) => subjectReads(view)),
     ...reached.flatMap((view) => probeReads(world, view)),
     ...world.hosts
       .filter((host) => host.list !== null)
-      .map((host): PlannedRead => ({ host: host.name, source: "host-processes", containerId: null, args: null })),
+      .map(
+        (host): PlannedRead => ({
+          host: host.name,
+          source: "host-processes",
+          containerId: null,
+          args: null,
+        }),
+      ),
   ];
 }
 
@@ -141,10 +171,20 @@ function manyContainerReads(world: World, host: string, views: ContainerView[]):
       host,
       source: "cgroup",
       containerId: null,
-      args: { version: engine?.cgroupVersion ?? null, driver: engine?.cgroupDriver ?? null, containers: running },
+      args: {
+        version: engine?.cgroupVersion ?? null,
+        driver: engine?.cgroupDriver ?? null,
+        containers: running,
+      },
     });
   }
-  if (pids.length > 0) reads.push({ host, source: "process-facts", containerId: null, args: { containers: pids } });
+  if (pids.length > 0)
+    reads.push({
+      host,
+      source: "process-facts",
+      containerId: null,
+      args: { containers: pids },
+    });
   return reads;
 }
 
@@ -154,7 +194,14 @@ function networkReads(host: string, views: ContainerView[]): PlannedRead[] {
     .flatMap((view) => view.inspect?.value.networks.map((network) => network.networkId) ?? []);
   const inspectIds = [...new Set(ids.filter((id) => id !== ""))].sort();
   return views.some((view) => view.host === host)
-    ? [{ host, source: "docker-networks", containerId: null, args: { inspectIds } }]
+    ? [
+        {
+          host,
+          source: "docker-networks",
+          containerId: null,
+          args: { inspectIds },
+        },
+      ]
     : [];
 }
 

@@ -47,9 +47,12 @@ function connectProbes(world: World, view: ContainerView): PlannedRead[] {
     .filter((edge) => edge.to.containerId === view.id && edge.to.host === view.host)
     .map((edge) => edge.port);
   const ports = [...new Set([...asked.filter((port): port is number => port !== null), ...tcpPorts(view)])];
-  return ports
-    .slice(0, limits.probePorts)
-    .map((port) => ({ host: view.host, source: "tcp-probe", containerId: view.id, args: { address, port } }));
+  return ports.slice(0, limits.probePorts).map((port) => ({
+    host: view.host,
+    source: "tcp-probe",
+    containerId: view.id,
+    args: { address, port },
+  }));
 }
 
 export function serviceOf(

@@ -38,7 +38,12 @@ export interface ContainerSummary {
   createdAtMs: number | null;
   labels: Record<string, string>;
   networks: { name: string; address: string | null }[];
-  ports: { containerPort: number; hostPort: number | null; hostAddress: string | null; protocol: string }[];
+  ports: {
+    containerPort: number;
+    hostPort: number | null;
+    hostAddress: string | null;
+    protocol: string;
+  }[];
 }
 
 export interface EnvVar {
@@ -69,7 +74,10 @@ export interface ContainerInspect {
   finishedAtMs: number | null;
   restartCount: number;
   health: HealthState | null;
-  restartPolicy: { name: "no" | "on-failure" | "always" | "unless-stopped" | string; maximumRetryCount: number };
+  restartPolicy: {
+    name: "no" | "on-failure" | "always" | "unless-stopped" | string;
+    maximumRetryCount: number;
+  };
   /** HostConfig.Memory; null when there is no limit. */
   memoryLimitBytes: number | null;
   /** HostConfig.MemorySwap as stored: memory plus swap; -1 unlimited; null when unset (0). */
@@ -107,7 +115,12 @@ export interface ContainerInspect {
   labels: Record<string, string>;
   exposedPorts: { port: number; protocol: string }[];
   /** Configured port bindings; hostPort null means chosen by the engine. */
-  portBindings: { containerPort: number; protocol: string; hostAddress: string; hostPort: number | null }[];
+  portBindings: {
+    containerPort: number;
+    protocol: string;
+    hostAddress: string;
+    hostPort: number | null;
+  }[];
   networks: NetworkAttachment[];
   mounts: MountFacts[];
   healthcheck: {
@@ -125,7 +138,12 @@ export interface ContainerInspect {
 export interface HealthState {
   status: "starting" | "healthy" | "unhealthy" | "none" | string;
   failingStreak: number;
-  log: { startAtMs: number | null; endAtMs: number | null; exitCode: number; output: string }[];
+  log: {
+    startAtMs: number | null;
+    endAtMs: number | null;
+    exitCode: number;
+    output: string;
+  }[];
 }
 
 export interface NetworkAttachment {
@@ -323,13 +341,23 @@ export interface DiskUsage {
 export interface ProcessFacts {
   pid: number;
   listeners: Socket[];
-  connections: (Socket & { remoteAddress: string; remotePort: number; state: string })[];
+  connections: (Socket & {
+    remoteAddress: string;
+    remotePort: number;
+    state: string;
+  })[];
   listenOverflows: number | null;
   listenDrops: number | null;
   openFiles: number | null;
   openFilesLimit: number | null;
   /** Qdiscs, firewall counters and routes are not readable without entering the namespace, so they are not here. */
-  interfaces: { name: string; rxErrors: number; rxDropped: number; txErrors: number; txDropped: number }[];
+  interfaces: {
+    name: string;
+    rxErrors: number;
+    rxDropped: number;
+    txErrors: number;
+    txDropped: number;
+  }[];
   state: string | null;
   waitChannel: string | null;
   threads: number | null;

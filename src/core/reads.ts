@@ -8,7 +8,11 @@ export interface ReadArgs {
   "docker-info": null;
   "docker-list": null;
   "docker-inspect": null;
-  "docker-logs": { tail: number; sinceMs: number | null; untilMs: number | null };
+  "docker-logs": {
+    tail: number;
+    sinceMs: number | null;
+    untilMs: number | null;
+  };
   "docker-events": {
     sinceMs: number;
     untilMs: number;
@@ -28,7 +32,11 @@ export interface ReadArgs {
   cgroup: {
     version: 1 | 2 | null;
     driver: "cgroupfs" | "systemd" | "none" | null;
-    containers: { containerId: string; pid: number | null; cgroupParent: string }[];
+    containers: {
+      containerId: string;
+      pid: number | null;
+      cgroupParent: string;
+    }[];
   };
   "host-facts": null;
   "host-disk": null;
@@ -45,7 +53,12 @@ export interface ReadArgs {
     expect: number | null;
   };
   "tcp-probe": { address: string; port: number };
-  "tls-probe": { address: string; port: number; serverName: string | null; startTls: "postgres" | null };
+  "tls-probe": {
+    address: string;
+    port: number;
+    serverName: string | null;
+    startTls: "postgres" | null;
+  };
 }
 
 /** Sources that are read on a host. A memory series comes from the recorder or Prometheus, so it is not among them. */
@@ -53,7 +66,12 @@ export type PlannedSource = Exclude<SourceName, "memory-series">;
 
 /** One read the core wants. `containerId` is null for a read about the host, and for the reads of many containers. */
 export type PlannedRead<S extends PlannedSource = PlannedSource> = {
-  [K in S]: { host: string; source: K; containerId: string | null; args: ReadArgs[K] };
+  [K in S]: {
+    host: string;
+    source: K;
+    containerId: string | null;
+    args: ReadArgs[K];
+  };
 }[S];
 
 /** Equal keys mean the same read, whatever the order of the fields in its arguments. */

@@ -60,7 +60,11 @@ export function peerReferences(inspect: ContainerInspect): PeerReference[] {
   );
   const words = [...inspect.entrypoint, ...inspect.command];
   const fromCommand = words.flatMap((word) =>
-    namesIn(word, false).map((found) => ({ ...found, where: "command", kind: "command" as const })),
+    namesIn(word, false).map((found) => ({
+      ...found,
+      where: "command",
+      kind: "command" as const,
+    })),
   );
   return dedupe([...references, ...fromCommand]);
 }
@@ -79,13 +83,21 @@ function namesIn(value: string, mayBeBareName: boolean): Omit<PeerReference, "wh
   if (found.length > 0) return found;
   for (const match of text.matchAll(keyword)) {
     const port = /(?:^|[\s;,&?])port\s*=\s*(\d{1,5})/i.exec(text)?.[1];
-    found.push({ scheme: null, host: clean(match[1] ?? ""), port: port ? Number(port) : null });
+    found.push({
+      scheme: null,
+      host: clean(match[1] ?? ""),
+      port: port ? Number(port) : null,
+    });
   }
   if (found.length > 0) return found;
   for (const piece of text.split(/[\s,;=]+/)) {
     const match = hostPortPattern.exec(piece);
     if (match && !/^\d+$/.test(match[1] ?? "")) {
-      found.push({ scheme: null, host: clean(match[1] ?? ""), port: Number(match[2]) });
+      found.push({
+        scheme: null,
+        host: clean(match[1] ?? ""),
+        port: Number(match[2]),
+      });
     } else if (mayBeBareName && hostNamePattern.test(piece) && !/^\d+$/.test(piece)) {
       found.push({ scheme: null, host: clean(piece), port: null });
     }

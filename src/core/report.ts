@@ -26,13 +26,34 @@ export interface DiagnosisReport {
     citations: string[];
     wouldDecide: string;
   }[];
-  contributingFactors: { cause: Cause; host: string; container: string | null; summary: string; citations: string[] }[];
-  ruledOut: { cause: Cause; container: string | null; summary: string; citations: string[] }[];
+  contributingFactors: {
+    cause: Cause;
+    host: string;
+    container: string | null;
+    summary: string;
+    citations: string[];
+  }[];
+  ruledOut: {
+    cause: Cause;
+    container: string | null;
+    summary: string;
+    citations: string[];
+  }[];
   gaps: { source: string; host: string; reason: string; weakens: string }[];
   evidence: EvidenceItem[];
-  plan: { hash: string; steps: HostAction[]; verification: string[]; undo: HostAction[] } | null;
+  plan: {
+    hash: string;
+    steps: HostAction[];
+    verification: string[];
+    undo: HostAction[];
+  } | null;
   advice: string[];
-  timings: { totalMs: number; connectMs: number; gatherMs: number; diagnoseMs: number };
+  timings: {
+    totalMs: number;
+    connectMs: number;
+    gatherMs: number;
+    diagnoseMs: number;
+  };
 }
 
 export interface EvidenceItem {

@@ -3,7 +3,11 @@ import type { ContainerView, World } from "./world.ts";
 /** Where a name or address leads, seen from one container. */
 export type Resolution =
   /** `via` says how: by a name on a shared network, by an address, by a published port, or only by a name elsewhere. */
-  | { kind: "container"; view: ContainerView; via: "alias" | "address" | "published" | "name-elsewhere" }
+  | {
+      kind: "container";
+      view: ContainerView;
+      via: "alias" | "address" | "published" | "name-elsewhere";
+    }
   | { kind: "self" }
   /** An address inside one of its networks that no container has now. */
   | { kind: "nobody"; network: string }
@@ -155,7 +159,10 @@ function listensOn(view: ContainerView, port: number): boolean {
 
 function splitExtraHost(entry: string): { name: string; address: string } {
   const at = entry.search(/[:=]/);
-  return { name: entry.slice(0, at).toLowerCase(), address: entry.slice(at + 1) };
+  return {
+    name: entry.slice(0, at).toLowerCase(),
+    address: entry.slice(at + 1),
+  };
 }
 
 /** IPv4 only; an IPv6 address is compared to no subnet. */

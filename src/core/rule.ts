@@ -48,7 +48,15 @@ export function faultAt(view: ContainerView, draft: Draft): Finding {
 
 /** A fault of the host itself, or of something outside Docker on it. */
 export function hostFault(host: string, draft: Draft): Finding {
-  return { host, container: null, containerId: null, onsetMs: null, kind: "fault", advice: [], ...draft };
+  return {
+    host,
+    container: null,
+    containerId: null,
+    onsetMs: null,
+    kind: "fault",
+    advice: [],
+    ...draft,
+  };
 }
 
 /** `268435456` as `256 MiB (268435456 bytes)`: both forms stand in the fact, so a sentence may use either. */

@@ -44,7 +44,10 @@ export function nearNames(scene: Scene): { name: string; host: string }[] {
     (entry, at) => names.findIndex((other) => other.name === entry.name && other.host === entry.host) === at,
   );
   return unique
-    .map((entry) => ({ ...entry, distance: nameDistance(asked, entry.name.toLowerCase()) }))
+    .map((entry) => ({
+      ...entry,
+      distance: nameDistance(asked, entry.name.toLowerCase()),
+    }))
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, limits.nearNames)
     .map(({ name, host }) => ({ name, host }));
@@ -73,15 +76,18 @@ function nameDistance(a: string, b: string): number {
   return b.includes(a) || a.includes(b) ? Math.min(distance, 1) : distance;
 }
 
+/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, at) => at)];
+  const cell = (i: number, j: number) => rows[i]?.[j] ?? 0;
   for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
+    rows.push([i]);
     for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const change = cell(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? cell(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
+      rows[i]?.push(Math.min(change, cell(i - 1, j) + 1, cell(i, j - 1) + 1, swap));
     }
-    row = next;
   }
-  return row[b.length] ?? 0;
+  return cell(a.length, b.length);
 }

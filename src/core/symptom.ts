@@ -30,7 +30,11 @@ export function symptomState(world: Pick<World, "subjects" | "hosts" | "nowMs" |
 function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: ContainerView): SymptomState {
   const status = view.inspect?.value.status ?? view.summary?.value.status ?? null;
   if (status !== null && status !== "running" && view.inspect !== null) {
-    return { state: "present", facts: [cite(view.inspect, `State.Status=${status}`, view.name)], failingPaths: [] };
+    return {
+      state: "present",
+      facts: [cite(view.inspect, `State.Status=${status}`, view.name)],
+      failingPaths: [],
+    };
   }
   const http = view.probes.filter((probe) => probe.value.kind === "http" && probe.value.path !== null);
   const failed = http.filter((probe) => isFailure(probe.value));
@@ -50,7 +54,11 @@ function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: Conta
   const recent = recentTrouble(world, view);
   if (provesWorking(view)) return { state: "absent", facts, failingPaths: [] };
   if (recent.length > 0) return { state: "present", facts: recent, failingPaths: [] };
-  return { state: answered.length > 0 ? "seems-absent" : "unknown", facts, failingPaths: [] };
+  return {
+    state: answered.length > 0 ? "seems-absent" : "unknown",
+    facts,
+    failingPaths: [],
+  };
 }
 
 /** A path that matters works now: it was configured, or the log complained of it; a health path alone proves little. */

@@ -42,7 +42,11 @@ function step(
     if (failingOnly && !fails) continue;
     const view = edge.to.host === null ? null : containerOf(world, edge.to);
     if (view === null || reached.has(keyOf(view))) continue;
-    const found = { view, path: [...from.path, edge], failing: from.failing && fails };
+    const found = {
+      view,
+      path: [...from.path, edge],
+      failing: from.failing && fails,
+    };
     reached.set(keyOf(view), found);
     next.push(found);
   }

@@ -110,7 +110,11 @@ export function lastOk<S extends SourceName>(
 export function cite(seen: { reading: Reading }, text: string, container: string | null = null): Fact {
   const { source, host, containerId, read, atMs } = seen.reading;
   const bounded = text.length > limits.factTextChars ? `${text.slice(0, limits.factTextChars)}…` : text;
-  return { reading: { source, host, containerId, read, atMs }, container, text: bounded };
+  return {
+    reading: { source, host, containerId, read, atMs },
+    container,
+    text: bounded,
+  };
 }
 
 /** Host time to our time. */
@@ -160,7 +164,11 @@ function containerViews(host: HostView, readings: readonly Reading[]): Container
       host: host.name,
       id: summary.id,
       name: summary.name,
-      ref: { host: host.name, container: summary.name, containerId: summary.id },
+      ref: {
+        host: host.name,
+        container: summary.name,
+        containerId: summary.id,
+      },
       summary: host.list === null ? null : { value: summary, reading: host.list.reading },
       inspect: of("docker-inspect"),
       logs,

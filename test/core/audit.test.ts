@@ -13,7 +13,10 @@ function chain(contents: Content[]): { rows: AuditRow[]; head: AuditHead } {
     const row = { ...content, seq: before.seq + 1, position: index + 1 };
     const hash = rowHash(before.hash, row);
     last.set(content.incidentId, { seq: row.seq, hash });
-    head = { position: row.position, hash: chainHash(head.hash, row.position, hash) };
+    head = {
+      position: row.position,
+      hash: chainHash(head.hash, row.position, hash),
+    };
     return { ...row, hash, chainHash: head.hash };
   });
   return { rows, head };
@@ -37,7 +40,11 @@ const forgeries: Record<string, (rows: AuditRow[], at: number) => AuditRow[]> = 
   "the hash is edited": (rows, at) => edit(rows, at, (row) => ({ ...row, hash: "0".repeat(64) })),
   "the global hash is edited": (rows, at) => edit(rows, at, (row) => ({ ...row, chainHash: "0".repeat(64) })),
   "the body is edited and its hash made to fit": (rows, at) =>
-    edit(rows, at, (row) => ({ ...row, body: "{}", hash: rowHash("", { ...row, body: "{}" }) })),
+    edit(rows, at, (row) => ({
+      ...row,
+      body: "{}",
+      hash: rowHash("", { ...row, body: "{}" }),
+    })),
   "a row is deleted": (rows, at) => rows.toSpliced(at, 1),
   "a row is deleted and the later ones moved up": (rows, at) =>
     rows.toSpliced(at, 1).map((row, index) => ({ ...row, position: index + 1 })),
@@ -52,9 +59,21 @@ const forgeries: Record<string, (rows: AuditRow[], at: number) => AuditRow[]> = 
   },
   "a row is added at the end": (rows) => {
     const last = rows.at(-1) as AuditRow;
-    const row = { ...last, seq: last.seq + 1, position: last.position + 1, body: '{"forged":true}' };
+    const row = {
+      ...last,
+      seq: last.seq + 1,
+      position: last.position + 1,
+      body: '{"forged":true}',
+    };
     const hash = rowHash(last.hash, row);
-    return [...rows, { ...row, hash, chainHash: chainHash(last.chainHash, row.position, hash) }];
+    return [
+      ...rows,
+      {
+        ...row,
+        hash,
+        chainHash: chainHash(last.chainHash, row.position, hash),
+      },
+    ];
   },
 };
 
@@ -67,13 +86,23 @@ describe("the audit chain", () => {
     fc.assert(
       fc.property(contents, (given) => {
         const { rows, head } = chain(given);
-        expect(verifyChain(rows, head, head)).toEqual({ ok: true, rows: given.length, problems: [], head });
+        expect(verifyChain(rows, head, head)).toEqual({
+          ok: true,
+          rows: given.length,
+          problems: [],
+          head,
+        });
       }),
     );
   });
 
   test("accepts an empty store", () => {
-    expect(verifyChain([], emptyHead)).toEqual({ ok: true, rows: 0, problems: [], head: emptyHead });
+    expect(verifyChain([], emptyHead)).toEqual({
+      ok: true,
+      rows: 0,
+      problems: [],
+      head: emptyHead,
+    });
   });
 
   test.each(Object.entries(forgeries))("finds that %s", (_, forge) => {
@@ -89,7 +118,12 @@ describe("the audit chain", () => {
 
   test("names the one row that was edited, and no other", () => {
     const { rows, head } = chain(
-      Array.from({ length: 9 }, () => ({ incidentId: "a", atMs: 1, actor: "{}", body: "{}" })),
+      Array.from({ length: 9 }, () => ({
+        incidentId: "a",
+        atMs: 1,
+        actor: "{}",
+        body: "{}",
+      })),
     );
     const verdict = verifyChain(
       edit(rows, 4, (row) => ({ ...row, body: '{"x":1}' })),
@@ -100,29 +134,52 @@ describe("the audit chain", () => {
 
   test("finds a tail cut off together with its head only by a head noted earlier", () => {
     const { rows, head } = chain(
-      Array.from({ length: 5 }, () => ({ incidentId: "a", atMs: 1, actor: "{}", body: "{}" })),
+      Array.from({ length: 5 }, () => ({
+        incidentId: "a",
+        atMs: 1,
+        actor: "{}",
+        body: "{}",
+      })),
     );
     const cut = rows.slice(0, 3);
     const cutHead = { position: 3, hash: cut[2]?.chainHash ?? "" };
     expect(verifyChain(cut, cutHead).ok).toBe(true);
     expect(verifyChain(cut, cutHead, head).problems).toEqual([
-      { incidentId: "", seq: 0, problem: expect.stringContaining("noted position 5 is gone") },
+      {
+        incidentId: "",
+        seq: 0,
+        problem: expect.stringContaining("noted position 5 is gone"),
+      },
     ]);
   });
 
   test("finds a chain that was computed anew only by a head noted earlier", () => {
-    const given = Array.from({ length: 4 }, () => ({ incidentId: "a", atMs: 1, actor: "{}", body: "{}" }));
+    const given = Array.from({ length: 4 }, () => ({
+      incidentId: "a",
+      atMs: 1,
+      actor: "{}",
+      body: "{}",
+    }));
     const noted = chain(given.slice(0, 3)).head;
     const forged = chain([{ incidentId: "a", atMs: 1, actor: "{}", body: '{"forged":true}' }, ...given.slice(1)]);
     expect(verifyChain(forged.rows, forged.head).ok).toBe(true);
     expect(verifyChain(forged.rows, forged.head, noted).problems).toEqual([
-      { incidentId: "a", seq: 3, problem: expect.stringContaining("the chain was rewritten") },
+      {
+        incidentId: "a",
+        seq: 3,
+        problem: expect.stringContaining("the chain was rewritten"),
+      },
     ]);
   });
 
   test("keeps the list of problems short however much is broken", () => {
     const { rows, head } = chain(
-      Array.from({ length: limits.auditProblems + 5 }, () => ({ incidentId: "a", atMs: 1, actor: "{}", body: "{}" })),
+      Array.from({ length: limits.auditProblems + 5 }, () => ({
+        incidentId: "a",
+        atMs: 1,
+        actor: "{}",
+        body: "{}",
+      })),
     );
     const verdict = verifyChain(
       rows.map((row) => ({ ...row, atMs: 2 })),

@@ -7,7 +7,8 @@ export const postgresClientPatterns: readonly LogPattern[] = [
     kind: "peer-refused",
     technology: "postgres",
     hints: ["failed: connection refused"],
-    match: /connection to server at "(?<host>[^"]{1,255})"(?: \([^)]{1,64}\))?, port (?<port>\d{1,5}) failed: Connection refused/,
+    match:
+      /connection to server at "(?<host>[^"]{1,255})"(?: \([^)]{1,64}\))?, port (?<port>\d{1,5}) failed: Connection refused/,
     source: "PostgreSQL 14+, fe-connect.c",
   },
   {
