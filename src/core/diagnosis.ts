@@ -64,6 +64,8 @@ export interface Finding {
   advice: string[];
   /** Numbers remediations need, for example peakBytes. */
   measures?: Record<string, number>;
+  /** The network it belongs to and the names its callers use there, where the cure is to connect it. */
+  network?: { networkId: string | null; networkName: string; aliases: string[] };
   /** Another container that the safe action addresses (start the victim). */
   actOn?: ContainerRef | null;
 }

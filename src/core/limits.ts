@@ -22,7 +22,8 @@ export const limits = {
   fileBytes: 65_536,
   journalLines: 20_000,
   eventLineBytes: 1_000_000,
-  actionStateWaitMs: 5_000,
+  /** A host clock further off than this is told by the host check. */
+  clockOffsetMs: 2_000,
   configBytes: 1_000_000,
 
   // what one read may bring
@@ -73,6 +74,10 @@ export const limits = {
   verificationProbes: 5,
   verificationIntervalMs: 1_000,
   verificationDeadlineMs: 90_000,
+  /** A raise below this factor is not worth a change in production. */
+  leastRaise: 1.25,
+  /** Share of the host's available memory that a raise may claim. */
+  hostHeadroomShare: 0.8,
   minimumMemoryBytes: 6_291_456,
 
   // people and rooms
@@ -86,7 +91,7 @@ export const limits = {
   storeBusyMs: 10_000,
   storeBusyRetryMs: 10,
   storeConnectMs: 5_000,
-  storeStatementMs: 20_000,
+  storeStatementMs: 10_000,
   storeConnections: 10,
   seenRetentionMs: 7 * 24 * 3_600_000,
   seenTrimEvery: 1_000,

@@ -8,7 +8,7 @@ import { readKey } from "./reads.ts";
 import { composeProject, sharedNetworks } from "./resolve.ts";
 import { findSubjects } from "./subjects.ts";
 import { walk } from "./walk.ts";
-import { buildWorld, type ContainerView, type DiagnosisSettings, hostNowMs, type World } from "./world.ts";
+import { buildWorld, type ContainerView, type DiagnosisSettings, type World } from "./world.ts";
 
 /** What a question needs besides the evidence: hosts to look at, and our time when it was asked. */
 export interface Question {

@@ -7,11 +7,12 @@ export interface Precondition {
   host: string;
   containerId: string;
   container: string;
+  /** A member that is null is not checked: a container in a crash loop changes its run all the time. */
   expect: {
-    status: string;
+    status: string | null;
     startedAtMs: number | null;
     finishedAtMs: number | null;
-    restartCount: number;
+    restartCount: number | null;
     memoryLimitBytes: number | null;
     memorySwapBytes: number | null;
     pidsLimit: number | null;
@@ -38,8 +39,8 @@ export interface ProbeSpec {
   containerId: string;
   port: number;
   path: string;
-  /** Expected HTTP status. */
-  expect: number;
+  /** Expected HTTP status; null where none is configured: anything below 500 counts as answered. */
+  expect: number | null;
 }
 
 export type Risk = "low" | "medium" | "high";

@@ -10,7 +10,7 @@ export interface SymptomState {
   state: "present" | "absent" | "seems-absent" | "unknown";
   facts: Fact[];
   /** Paths that failed when probed, for the verification afterwards. */
-  failingPaths: { port: number; path: string; expect: number }[];
+  failingPaths: { container: ContainerView["ref"]; port: number; path: string; expect: number | null }[];
 }
 
 /**
@@ -43,9 +43,10 @@ function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: Conta
       state: "present",
       facts: failed.slice(0, 3).map((probe) => cite(probe, describeProbe(probe.value), view.name)),
       failingPaths: failed.map((probe) => ({
+        container: view.ref,
         port: probe.value.port,
         path: probe.value.path ?? "/",
-        expect: probe.value.expectedStatus ?? 200,
+        expect: probe.value.expectedStatus,
       })),
     };
   }

@@ -1,0 +1,179 @@
+import type { HostAction } from "./actions.ts";
+import { causeFacts } from "./causes.ts";
+import type { Conclusion } from "./diagnose.ts";
+import type { Finding } from "./diagnosis.ts";
+import { type PlanStep, type Precondition, type ProbeSpec, planHash, type RemediationPlan, type Risk } from "./plan.ts";
+import type { ContainerInspect } from "./readings.ts";
+import { actedOn, remedyFor } from "./remediations/index.ts";
+import type { MemoryPolicy, MemorySize } from "./remediations/size-memory.ts";
+import { composeService } from "./resolve.ts";
+import { type ContainerView, containerOf, type World } from "./world.ts";
+
+/** What the configuration allows a plan to do. */
+export interface ActionPolicy extends MemoryPolicy {
+  /** Container name patterns with `*`: never acted on. */
+  protectedContainers: string[];
+  policyVersion: string;
+}
+
+export type Proposal = { plan: RemediationPlan } | { plan: null; why: string };
+
+/**
+ * A plan for the root cause and for those contributing faults that also need one. No plan when nothing should be done
+ * by the bot: hands off, protected, over the policy, or no action that cures the cause.
+ */
+export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal {
+  const { diagnosis, world } = conclusion;
+  const root = diagnosis.rootCause;
+  if (root === null) return { plan: null, why: "there is no proven root cause" };
+  if (diagnosis.handsOff !== null) return { plan: null, why: `hands off: ${diagnosis.handsOff}` };
+  const also = diagnosis.contributingFactors.filter(
+    (finding) => finding.kind === "fault" && causeFacts(finding.cause).mayOffer.length > 0,
+  );
+  const parts: {
+    finding: Finding;
+    remedy: Exclude<ReturnType<typeof remedyFor>, { none: string }>;
+    view: ContainerView;
+  }[] = [];
+  for (const finding of [root, ...also]) {
+    const remedy = remedyFor(world, finding, policy);
+    const view = actedOn(world, finding);
+    if ("none" in remedy || view === null || isProtected(view, policy)) {
+      if (finding !== root) continue;
+      return {
+        plan: null,
+        why:
+          view !== null && isProtected(view, policy)
+            ? `${view.name} is protected by the policy`
+            : "none" in remedy
+              ? remedy.none
+              : "what would be acted on was not seen",
+      };
+    }
+    parts.push({ finding, remedy, view });
+  }
+  return { plan: assemble(conclusion, parts, policy) };
+}
+
+export function isProtected(
+  view: Pick<ContainerView, "name">,
+  policy: Pick<ActionPolicy, "protectedContainers">,
+): boolean {
+  return policy.protectedContainers.some((pattern) => matchesPattern(pattern, view.name));
+}
+
+/** `*` stands for any run of characters; everything else is literal. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  const pieces = pattern.split("*");
+  if (pieces.length === 1) return pattern === name;
+  const [first = "", ...rest] = pieces;
+  const last = rest.pop() ?? "";
+  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false;
+  let at = first.length;
+  for (const piece of rest) {
+    const found = name.indexOf(piece, at);
+    if (found === -1 || found + piece.length > name.length - last.length) return false;
+    at = found + piece.length;
+  }
+  return true;
+}
+
+type Part = {
+  finding: Finding;
+  remedy: { steps: PlanStep[]; undo: HostAction[]; risks: string[]; size: MemorySize | null; composeLines: string[] };
+  view: ContainerView;
+};
+
+function assemble(conclusion: Conclusion, parts: Part[], policy: ActionPolicy): RemediationPlan {
+  const { world } = conclusion;
+  const steps = parts.flatMap((part) => part.remedy.steps);
+  const preconditions = parts.map((part) => preconditionOf(part.view, part.view.inspect?.value as ContainerInspect));
+  const probes = probesOf(conclusion);
+  const size = parts.find((part) => part.remedy.size !== null)?.remedy.size ?? null;
+  const first = parts[0] as Part;
+  const compose = parts.find((part) => part.remedy.composeLines.length > 0);
+  const draft = { steps, preconditions, policyVersion: policy.policyVersion };
+  return {
+    hash: planHash(draft),
+    cause: first.finding.cause,
+    ...draft,
+    risk: riskOf(parts),
+    risks: [...new Set(parts.flatMap((part) => part.remedy.risks))],
+    verification: verificationSentences(world, parts, probes),
+    probes,
+    undo: parts.flatMap((part) => part.remedy.undo),
+    undoWarning:
+      size === null
+        ? null
+        : "Taking the raise back can kill the container at once when it then uses more than the old limit.",
+    composeNote:
+      compose === undefined
+        ? null
+        : { service: composeService(compose.view) ?? compose.view.name, lines: compose.remedy.composeLines },
+    memoryChoice: size === null ? null : { floorBytes: size.floorBytes, ceilingBytes: size.ceilingBytes },
+  };
+}
+
+/** Raising to more than double, or restarting something that runs, deserves a second look. */
+function riskOf(parts: Part[]): Risk {
+  const actions = parts.flatMap((part) => part.remedy.steps.map((step) => ({ action: step.action, view: part.view })));
+  if (actions.some(({ action }) => action.action === "restart")) return "medium";
+  const bigRaise = actions.some(
+    ({ action, view }) =>
+      action.action === "update-memory" &&
+      action.memoryBytes > 4 * (view.inspect?.value.memoryLimitBytes ?? action.memoryBytes),
+  );
+  return bigRaise ? "medium" : "low";
+}
+
+function verificationSentences(world: World, parts: Part[], probes: ProbeSpec[]): string[] {
+  const running = [...new Set(parts.map((part) => part.view.name))].map((name) => `${name} is running and stays so`);
+  const asked = probes.map(
+    (probe) => `GET ${probe.path} on ${probe.container}:${probe.port} answers ${probe.expect ?? "below 500"}`,
+  );
+  const quiet =
+    probes.length === 0 ? world.subjects.map((view) => `${view.name} logs no new failure of what it depends on`) : [];
+  return [...running, ...asked, ...quiet];
+}
+
+/** The reported symptom: the paths that failed when probed. */
+function probesOf({ world, symptom }: Conclusion): ProbeSpec[] {
+  return symptom.failingPaths.flatMap((failing) => {
+    const view = containerOf(world, failing.container);
+    return view === null
+      ? []
+      : [
+          {
+            host: view.host,
+            container: view.name,
+            containerId: view.id,
+            port: failing.port,
+            path: failing.path,
+            expect: failing.expect,
+          },
+        ];
+  });
+}
+
+/** The state the plan was made for. */
+export function preconditionOf(
+  view: Pick<ContainerView, "host" | "id" | "name">,
+  inspect: ContainerInspect,
+): Precondition {
+  return {
+    host: view.host,
+    containerId: view.id,
+    container: view.name,
+    expect: {
+      status: looping ? null : inspect.status,
+      startedAtMs: looping ? null : inspect.startedAtMs,
+      finishedAtMs: looping ? null : inspect.finishedAtMs,
+      restartCount: looping ? null : inspect.restartCount,
+      memoryLimitBytes: inspect.memoryLimitBytes,
+      memorySwapBytes: inspect.memorySwapBytes,
+      pidsLimit: inspect.pidsLimit,
+      restartPolicy: inspect.restartPolicy.name,
+      networks: inspect.networks.map((network) => network.name).sort(),
+    },
+  };
+}
