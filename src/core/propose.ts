@@ -160,6 +160,7 @@ export function preconditionOf(
   view: Pick<ContainerView, "host" | "id" | "name">,
   inspect: ContainerInspect,
 ): Precondition {
+  const looping = inspect.restartCount > 0 && inspect.restartPolicy.name !== "no";
   return {
     host: view.host,
     containerId: view.id,
