@@ -39,7 +39,7 @@ export interface AuditHead {
   hash: string;
 }
 
-export interface AuditProblem {
+interface AuditProblem {
   incidentId: string;
   seq: number;
   problem: string;
@@ -70,7 +70,7 @@ export function chainHash(previousHash: string, position: number, hash: string):
 }
 
 /** What is remembered from row to row, so that any number of rows is checked in constant memory per incident. */
-export interface Verification {
+interface Verification {
   rows: number;
   found: number;
   problems: AuditProblem[];

@@ -19,6 +19,8 @@ export const limits = {
   /** The same where forwarding is forbidden and each is a `docker system dial-stdio` session. */
   dockerSocketsOverExec: 3,
   filesPerCommand: 400,
+  /** Changed files of one container that are kept. */
+  changedPaths: 2_000,
   fileBytes: 65_536,
   journalLines: 20_000,
   eventLineBytes: 1_000_000,

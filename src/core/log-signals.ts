@@ -170,7 +170,7 @@ function signalsOfLine(line: LogLine): LogSignal[] {
     if (found.some((signal) => signal.kind === pattern.kind)) continue;
     const match = pattern.match.exec(line.text);
     if (match === null) continue;
-    const { host, port, ...parts } = match.groups ?? {};
+    const { host, port, ...parts } = namedParts(match.groups ?? {});
     found.push({
       kind: pattern.kind,
       pattern: pattern.name,
@@ -185,4 +185,13 @@ function signalsOfLine(line: LogLine): LogSignal[] {
     });
   }
   return found;
+}
+
+/** Alternatives of one expression number their groups (`path`, `path2`); they are one part. Unmatched groups are left out. */
+function namedParts(groups: Record<string, string | undefined>): Record<string, string> {
+  const parts: Record<string, string> = {};
+  for (const [name, text] of Object.entries(groups)) {
+    if (text !== undefined) parts[name.replace(/\d$/, "")] ??= text;
+  }
+  return parts;
 }

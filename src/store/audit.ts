@@ -15,18 +15,9 @@ import type { Store } from "../ports.ts";
 import type { Access, Engine } from "./engine.ts";
 import type { Tables } from "./schema.ts";
 
-export function auditQueries({ read, write, clock }: Access): Pick<Store, "verifyAudit" | "checkWritable"> {
+export function auditQueries({ read }: Access): Pick<Store, "verifyAudit"> {
   return {
     verifyAudit: (noted) => read("Verifying the audit chain", (db) => verify(db, noted ?? null)),
-    checkWritable: () =>
-      write("Checking that the store can be written", async (trx) => {
-        const at = { at_ms: clock.nowMs() };
-        await trx
-          .insertInto("write_check")
-          .values({ id: 1, ...at })
-          .onConflict((conflict) => conflict.column("id").doUpdateSet(at))
-          .execute();
-      }),
   };
 }
 
@@ -59,13 +50,18 @@ async function verify(db: Kysely<Tables>, noted: AuditHead | null): Promise<Audi
   }
   // Read in one statement, so that a row appended meanwhile is seen together with its head.
   const end = await readEnd(db);
-  const beyond = end.newest > (end.head?.position ?? 0) ? await batch(db, end.head?.position ?? 0, end.newest) : [];
+  const known = end.head?.position ?? 0;
+  const beyond = end.newest > known ? await batch(db, known, null) : [];
   for (const row of beyond) verifyRow(run, row);
   return finishVerification(run, head);
 }
 
 async function readEnd(db: Kysely<Tables>): Promise<{ head: AuditHead | null; newest: number }> {
-  const end = await sql<{ position: string | null; hash: string | null; newest: string }>`
+  const end = await sql<{
+    position: string | null;
+    hash: string | null;
+    newest: string;
+  }>`
     select cast(head.position as text) as position, head.hash,
       (select cast(coalesce(max(position), 0) as text) from entries) as newest
     from (select 1 as id) as one left join audit_head as head on head.id = one.id`.execute(db);
@@ -75,15 +71,16 @@ async function readEnd(db: Kysely<Tables>): Promise<{ head: AuditHead | null; ne
 }
 
 /** Numbers are read as text: an edited one may be too large for the driver, and must be reported, not fail the read. */
-async function batch(db: Kysely<Tables>, after: number, upTo: number): Promise<AuditRow[]> {
-  const rows = await db
+async function batch(db: Kysely<Tables>, after: number, upTo: number | null): Promise<AuditRow[]> {
+  const largest = Number.MAX_SAFE_INTEGER;
+  const all = db
     .selectFrom("entries")
     .select(["incident_id", "actor", "body", "hash", "chain_hash", asText("position"), asText("seq"), asText("at_ms")])
-    .where("position", ">", after)
-    .where("position", "<=", upTo)
+    .where("position", ">", Math.min(after, largest))
     .orderBy("position")
-    .limit(limits.auditBatchRows)
-    .execute();
+    .limit(limits.auditBatchRows);
+  const found = upTo === null ? all : all.where("position", "<=", Math.min(upTo, largest));
+  const rows = await found.execute();
   return rows.map((row) => ({
     position: Number(row.position_text),
     incidentId: row.incident_id,

@@ -13,7 +13,7 @@ const migrations: Migration[] = [createTables];
  * SQLite it runs without a lock and without a transaction, so a kill in the middle would leave half a schema.
  */
 export async function migrate(engine: Engine): Promise<void> {
-  const current = await readVersion(engine.db).catch(() => null);
+  const current = await readVersion(engine.db).catch(noneYet);
   if (current !== null) refuseNewer(current);
   if (current === migrations.length) return;
   await engine.db.transaction().execute(async (trx) => {
@@ -31,6 +31,13 @@ export async function migrate(engine: Engine): Promise<void> {
 async function readVersion(db: Kysely<Tables>): Promise<number> {
   const row = await db.selectFrom("schema_version").select("version").executeTakeFirst();
   return row?.version ?? 0;
+}
+
+function noneYet(error: unknown): null {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const undefinedTable = "42P01";
+  if (code === undefinedTable || String(message).includes("no such table")) return null;
+  throw error;
 }
 
 function refuseNewer(version: number): void {

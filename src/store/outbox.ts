@@ -22,14 +22,24 @@ export function outboxQueries(
     claimOutbox: (owner, limit, ttlMs) => claim(access, owner, limit, ttlMs),
     markSent: (id, result, atMs) =>
       access.write("Marking a message as sent", async (trx) => {
-        const sent = { sent_at_ms: Math.round(atMs), result, payload: "", claimed_by: null };
+        const sent = {
+          sent_at_ms: Math.round(atMs),
+          result,
+          payload: "",
+          claimed_by: null,
+        };
         await trx.updateTable("outbox").set(sent).where("id", "=", id).where("sent_at_ms", "is", null).execute();
       }),
     markAttempt: (id, error, notBeforeMs) =>
       access.write("Noting a failed message", async (trx) => {
         await trx
           .updateTable("outbox")
-          .set({ last_error: error, not_before_ms: Math.ceil(notBeforeMs), claimed_by: null, claimed_until_ms: 0 })
+          .set({
+            last_error: error,
+            not_before_ms: Math.ceil(notBeforeMs),
+            claimed_by: null,
+            claimed_until_ms: 0,
+          })
           .set((row) => ({ attempts: row("attempts", "+", 1) }))
           .where("id", "=", id)
           .where("sent_at_ms", "is", null)

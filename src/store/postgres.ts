@@ -25,7 +25,9 @@ export function openPostgres(databaseUrl: string): Engine {
   // The pool drops a connection that broke while idle and opens a new one on the next query. Unheard, the event would
   // end the process.
   pool.on("error", () => {});
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: encodingPool(pool) }) });
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: encodingPool(pool) }),
+  });
   return {
     db,
     rowIdType: "bigint",
@@ -58,10 +60,21 @@ function encodingClient(client: pg.PoolClient): PostgresPoolClient {
   if (known) return known;
   // A connection that breaks while it is lent out reports it here as well as in the running query.
   client.on("error", () => {});
-  const query = (text: string, parameters: readonly unknown[]) => client.query(text, parameters.map(encodeParameter));
+  let broken: unknown = null;
+  const query = async (text: string, parameters: readonly unknown[]) => {
+    if (broken !== null) throw broken;
+    try {
+      return await client.query(text, parameters.map(encodeParameter));
+    } catch (error) {
+      // Without an answer of the server the connection is of no more use: the rollback that follows would only wait
+      // again, and hide what happened.
+      if (!(error instanceof pg.DatabaseError)) broken = error;
+      throw error;
+    }
+  };
   const wrapper = {
     query: query as unknown as PostgresPoolClient["query"],
-    release: (destroy?: boolean) => client.release(destroy),
+    release: (destroy?: boolean) => client.release(destroy || broken !== null),
   };
   wrapped.set(client, wrapper);
   return wrapper;

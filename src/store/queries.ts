@@ -3,14 +3,39 @@ import { limits } from "../core/limits.ts";
 import type { Store } from "../ports.ts";
 import type { Access } from "./engine.ts";
 
-/** Events seen once, small documents, and who holds which lease. */
+/** Events seen once, small documents, who holds which lease, and whether writing works at all. */
 export function queries(
   access: Access,
 ): Pick<
   Store,
-  "firstSeen" | "putDocument" | "document" | "documents" | "deleteDocument" | "acquireLease" | "releaseLease"
+  | "firstSeen"
+  | "putDocument"
+  | "document"
+  | "documents"
+  | "deleteDocument"
+  | "acquireLease"
+  | "releaseLease"
+  | "checkWritable"
 > {
-  return { firstSeen: firstSeen(access), ...documentQueries(access), ...leaseQueries(access) };
+  return {
+    firstSeen: firstSeen(access),
+    ...documentQueries(access),
+    ...leaseQueries(access),
+    checkWritable: checkWritable(access),
+  };
+}
+
+/** Really writes, because a full disk or a server that only reads shows itself in no other way. */
+function checkWritable({ write, clock }: Access): Store["checkWritable"] {
+  return () =>
+    write("Checking that the store can be written", async (trx) => {
+      const at = { at_ms: Math.round(clock.nowMs()) };
+      await trx
+        .insertInto("write_check")
+        .values({ id: 1, ...at })
+        .onConflict((conflict) => conflict.column("id").doUpdateSet(at))
+        .execute();
+    });
 }
 
 function firstSeen({ write, clock }: Access): Store["firstSeen"] {
@@ -56,7 +81,11 @@ function documentQueries({
       read("Reading documents", async (db) => {
         const found = db.selectFrom("documents").selectAll().where("kind", "=", kind);
         const rows = await found.orderBy("key").execute();
-        return rows.map((row) => ({ key: row.key, json: row.json, atMs: row.at_ms }));
+        return rows.map((row) => ({
+          key: row.key,
+          json: row.json,
+          atMs: row.at_ms,
+        }));
       }),
     deleteDocument: (kind, key) =>
       write("Deleting a document", async (trx) => {
@@ -74,7 +103,10 @@ function leaseQueries({ engine, write }: Access): Pick<Store, "acquireLease" | "
     acquireLease: (name, owner, ttlMs, nowMs) =>
       write("Acquiring a lease", async (trx) => {
         const now = engine.nowMs(nowMs);
-        const held = { owner, expires_at_ms: sql<number>`${now} + ${Math.round(ttlMs)}` };
+        const held = {
+          owner,
+          expires_at_ms: sql<number>`${now} + ${Math.round(ttlMs)}`,
+        };
         const granted = await trx
           .insertInto("leases")
           .values({ name, ...held })

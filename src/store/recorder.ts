@@ -8,7 +8,13 @@ export function recorderQueries({ read, write }: Access): Pick<Store, "record" |
     record: (rows) =>
       write("Keeping samples", async (trx) => {
         const values = rows.map(({ host, kind, containerId, atMs, json }) => {
-          return { host, kind, container_id: containerId, at_ms: Math.round(atMs), json };
+          return {
+            host,
+            kind,
+            container_id: containerId,
+            at_ms: Math.round(atMs),
+            json,
+          };
         });
         for (let from = 0; from < values.length; from += limits.insertRows) {
           await trx
@@ -29,7 +35,12 @@ export function recorderQueries({ read, write }: Access): Pick<Store, "record" |
         if (containerId !== undefined) found = found.where("container_id", "=", containerId);
         const rows = await found.orderBy("at_ms", "desc").orderBy("id", "desc").limit(limit).execute();
         return rows.reverse().map((row) => {
-          return { kind: row.kind, containerId: row.container_id, atMs: row.at_ms, json: row.json };
+          return {
+            kind: row.kind,
+            containerId: row.container_id,
+            atMs: row.at_ms,
+            json: row.json,
+          };
         });
       }),
     trimRecorded: (beforeMs) =>

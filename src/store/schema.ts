@@ -36,7 +36,7 @@ export interface IncidentsTable {
   opened_position: number;
 }
 
-export interface OutboxTable {
+interface OutboxTable {
   id: Generated<number>;
   key: string;
   incident_id: string | null;
@@ -53,7 +53,7 @@ export interface OutboxTable {
   result: string | null;
 }
 
-export interface RecordedTable {
+interface RecordedTable {
   id: Generated<number>;
   host: string;
   kind: string;

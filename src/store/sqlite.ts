@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   CompiledQuery,
+  type DatabaseConnection,
   Kysely,
   SqliteAdapter,
   type SqliteDatabase,
@@ -78,10 +79,14 @@ function prepareFile(database: DatabaseSync): void {
 function dialect(database: DatabaseSync) {
   return {
     createDriver: () => {
-      const driver = new SqliteDriver({ database: betterSqliteShape(database) });
+      const driver = new SqliteDriver({
+        database: betterSqliteShape(database),
+      });
+      driver.acquireConnection = async () => patient(await SqliteDriver.prototype.acquireConnection.call(driver));
       // A transaction that began by reading cannot always become a writing one; IMMEDIATE takes the lock at once.
-      driver.beginTransaction = (connection) =>
-        whileBusy(async () => void (await connection.executeQuery(CompiledQuery.raw("begin immediate"))));
+      driver.beginTransaction = async (connection) => {
+        await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+      };
       // A full disk may have ended the transaction already; the error to show is the first one.
       driver.rollbackTransaction = async (connection) => {
         if (database.isTransaction) await connection.executeQuery(CompiledQuery.raw("rollback"));
@@ -118,6 +123,14 @@ function decodeRow(row: Record<string, unknown>): Record<string, unknown> {
   return row;
 }
 
+/** A statement that was refused because the file is busy did nothing, so it is simply tried again. */
+function patient(connection: DatabaseConnection): DatabaseConnection {
+  return {
+    executeQuery: (query) => whileBusy(() => connection.executeQuery(query)),
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+  };
+}
+
 /** Another process, or another store in this one, may hold the file's write lock for a moment. */
 async function whileBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += limits.storeBusyRetryMs) {
@@ -131,7 +144,15 @@ async function whileBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
 }
 
 /** Primary result codes, https://sqlite.org/rescode.html; the extended code has them in its low byte. */
-const codes = { perm: 3, busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, notADatabase: 26 };
+const codes = {
+  perm: 3,
+  busy: 5,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  notADatabase: 26,
+};
 
 function sqliteCode(error: unknown): number | null {
   const code = (error as { errcode?: unknown } | null)?.errcode;

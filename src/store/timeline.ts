@@ -79,7 +79,12 @@ function refuseMixed(requests: AppendRequest[]): void {
 
 async function newest(trx: Transaction<Tables>, incidentId: string): Promise<{ seq: number; hash: string }> {
   const rows = trx.selectFrom("entries").select(["seq", "hash"]).where("incident_id", "=", incidentId);
-  return (await rows.orderBy("seq", "desc").limit(1).executeTakeFirst()) ?? { seq: 0, hash: "" };
+  return (
+    (await rows.orderBy("seq", "desc").limit(1).executeTakeFirst()) ?? {
+      seq: 0,
+      hash: "",
+    }
+  );
 }
 
 function linked(requests: AppendRequest[], lastHash: string, head: AuditHead): Selectable<EntriesTable>[] {
@@ -97,7 +102,16 @@ function linked(requests: AppendRequest[], lastHash: string, head: AuditHead): S
     previous = rowHash(previous, row);
     chain = chainHash(chain, position, previous);
     const { incidentId: incident_id, atMs: at_ms, seq, actor, body } = row;
-    return { position, incident_id, seq, at_ms, actor, body, hash: previous, chain_hash: chain };
+    return {
+      position,
+      incident_id,
+      seq,
+      at_ms,
+      actor,
+      body,
+      hash: previous,
+      chain_hash: chain,
+    };
   });
 }
 
@@ -150,5 +164,10 @@ function entryOf(row: Selectable<EntriesTable>): TimelineEntry {
 
 function incidentOf(row: Selectable<IncidentsTable> | undefined): IncidentRow | null {
   if (!row) return null;
-  return { incidentId: row.incident_id, channel: row.channel, service: row.service, openedAtMs: row.opened_at_ms };
+  return {
+    incidentId: row.incident_id,
+    channel: row.channel,
+    service: row.service,
+    openedAtMs: row.opened_at_ms,
+  };
 }

@@ -1,5 +1,19 @@
 import type { LogPattern } from "../log-signals.ts";
+import { otherStorePatterns } from "./other-stores.ts";
+import { ownFailurePatterns } from "./own-failures.ts";
 import { postgresClientPatterns } from "./postgres-clients.ts";
+import { proxyPatterns } from "./proxies.ts";
+import { runtimePatterns } from "./runtimes.ts";
+import { serverPatterns } from "./servers.ts";
+import { tlsPatterns } from "./tls.ts";
 
-/** All known wordings. First match of a kind wins, so the more specific pattern stands first. */
-export const logPatterns: readonly LogPattern[] = [...postgresClientPatterns];
+/** All known wordings. First match of a kind wins within a line, so the more specific pattern stands first. */
+export const logPatterns: readonly LogPattern[] = [
+  ...serverPatterns,
+  ...postgresClientPatterns,
+  ...otherStorePatterns,
+  ...proxyPatterns,
+  ...runtimePatterns,
+  ...tlsPatterns,
+  ...ownFailurePatterns,
+];
