@@ -80,7 +80,12 @@ function fromFields(fields: Record<string, unknown>): Prefixed | null {
   const inner = splitPrefix(text.trimEnd());
   const outer = stampOf(fields);
   const stamp = outer.printed === null ? inner.stamp : merge(outer, inner.stamp);
-  return { ...inner, stamp, program: programOf(fields) ?? inner.program, prefixed: true };
+  return {
+    ...inner,
+    stamp,
+    program: programOf(fields) ?? inner.program,
+    prefixed: true,
+  };
 }
 
 /** The journal writes a message that is not clean UTF-8 as a list of bytes. */
@@ -106,16 +111,29 @@ function stampOf(fields: Record<string, unknown>): Stamp {
   const monotonic = numberOf(fields["_SOURCE_MONOTONIC_TIMESTAMP"]);
   if (numberOf(realtime) !== null) {
     const utcMs = Math.floor((numberOf(realtime) as number) / 1000);
-    return { ...noStamp, printed: String(realtime), utcMs, kernelSeconds: monotonic === null ? null : monotonic / 1e6 };
+    return {
+      ...noStamp,
+      printed: String(realtime),
+      utcMs,
+      kernelSeconds: monotonic === null ? null : monotonic / 1e6,
+    };
   }
-  if (monotonic !== null) return { ...noStamp, printed: String(monotonic), kernelSeconds: monotonic / 1e6 };
+  if (monotonic !== null)
+    return {
+      ...noStamp,
+      printed: String(monotonic),
+      kernelSeconds: monotonic / 1e6,
+    };
   const time = fields["time"];
   if (typeof time === "number") return { ...noStamp, printed: time.toFixed(6), kernelSeconds: time };
   return typeof time === "string" ? splitPrefix(`${time.trim()} `).stamp : noStamp;
 }
 
 function merge(outer: Stamp, inner: Stamp): Stamp {
-  return { ...outer, kernelSeconds: outer.kernelSeconds ?? inner.kernelSeconds };
+  return {
+    ...outer,
+    kernelSeconds: outer.kernelSeconds ?? inner.kernelSeconds,
+  };
 }
 
 function numberOf(value: unknown): number | null {

@@ -8,71 +8,96 @@ import { largestTask, pageSizeKb } from "./task-table.ts";
 export function finishGroup(group: RecordGroup, clock: KernelClock): OomKill[] {
   const heirs = sacrificedChildren(group.victims);
   const replaced = new Set(heirs.values());
-  const victims = group.victims.filter((victim) => !replaced.has(victim) && isClaim(victim, heirs));
-  const scopes = victims.map((victim) => scopeOf(victim, heirs.get(victim) ?? null));
-  const inGroup = victims.filter((_, i) => scopes[i] === "memcg" || scopes[i] === "unknown");
-  const onMachine = victims.filter((_, i) => scopes[i] !== "memcg");
-  const pick = {
-    invoked: assign(group.invoked, victims),
+  const deaths = group.victims
+    .filter((victim) => !replaced.has(victim) && isClaim(victim, heirs))
+    .map((victim) => ({
+      victim,
+      chosen: heirs.get(victim) ?? null,
+      scope: scopeOf(victim, heirs.get(victim) ?? null),
+    }));
+  const pieces = assignPieces(group, deaths);
+  return deaths.map((death) => ({
+    ...identity(death, pieces.taskIn.get(death.victim) ?? null, clock),
+    ...surroundings(death.victim, pieces, group),
+  }));
+}
+
+/** `chosen` is the process that was to die and whose place this one took. */
+type Death = { victim: Victim; chosen: Victim | null; scope: OomScope };
+type Pieces = ReturnType<typeof assignPieces>;
+
+function assignPieces(group: RecordGroup, deaths: readonly Death[]) {
+  const all = deaths.map(({ victim }) => victim);
+  const inGroup = deaths.filter(({ scope }) => scope === "memcg" || scope === "unknown").map(({ victim }) => victim);
+  const onMachine = deaths.filter(({ scope }) => scope !== "memcg").map(({ victim }) => victim);
+  return {
+    invoked: assign(group.invoked, all),
     taskIn: assign(group.taskIn, inGroup),
     memory: assign(group.usage.memory, inGroup),
     memorySwap: assign(group.usage.memorySwap, inGroup),
     swap: assign(group.usage.swap, inGroup),
-    table: assign(group.tables, victims),
+    table: assign(group.tables, all),
     ramPages: assign(group.machine.ramPages, onMachine),
     totalSwapKb: assign(group.machine.totalSwapKb, onMachine),
     freeSwapKb: assign(group.machine.freeSwapKb, onMachine),
   };
-  return victims.map((victim, i) => {
-    const heirOf = heirs.get(victim) ?? null;
-    const source = victim.summary ?? heirOf?.summary ?? null;
-    const taskIn = pick.taskIn.get(victim) ?? null;
-    const killed = victim.killed;
-    const shown = (killed ?? victim.choice ?? victim.summary) as NonNullable<typeof killed | typeof source>;
-    const scope = scopes[i] === "unknown" && taskIn !== null ? "memcg" : (scopes[i] as OomScope);
-    const taskCgroup = source?.taskCgroup ?? victim.group?.cgroup ?? taskIn?.taskCgroup ?? null;
-    const limited =
-      source?.limitedCgroup ?? victim.group?.first?.summary?.limitedCgroup ?? taskIn?.limitedCgroup ?? null;
-    const table = tableWith(victim.pid, pick.table.get(victim) ?? null, group);
-    const row = table.find((task) => task.pid === victim.pid) ?? null;
-    const order = pick.invoked.get(victim) ?? null;
-    return {
-      pid: victim.pid,
-      process: shown.process,
-      scope,
-      containerId: containerIdOf(taskCgroup),
-      limitedCgroup: scope === "memcg" ? limited : null,
-      totalVmKb: killed?.figures.totalVmKb ?? null,
-      anonRssKb: killed?.figures.anonRssKb ?? null,
-      fileRssKb: killed?.figures.fileRssKb ?? null,
-      shmemRssKb: killed?.figures.shmemRssKb ?? null,
-      uid: killed?.figures.uid ?? victim.summary?.uid ?? null,
-      oomScoreAdj: killed?.figures.oomScoreAdj ?? null,
-      triggeredBy: order?.process ?? null,
-      timestamp: shown.stamp.printed,
-      confirmed: killed !== null,
-      atMs: toEpochMs(shown.stamp, clock),
-      kernelSeconds: shown.stamp.kernelSeconds,
-      taskCgroup,
-      killedWithGroup: victim.group?.cgroup ?? null,
-      gfpMask: order?.gfpMask ?? null,
-      order: order?.order ?? null,
-      memory: pick.memory.get(victim)?.value ?? null,
-      memorySwap: pick.memorySwap.get(victim)?.value ?? null,
-      swap: pick.swap.get(victim)?.value ?? null,
-      tasks: table,
-      largestTask: largestTask(table),
-      pageSizeKb: pageSizeKb(row, killed?.figures.totalVmKb ?? null),
-      ramPages: pick.ramPages.get(victim)?.value ?? null,
-      totalSwapKb: pick.totalSwapKb.get(victim)?.value ?? null,
-      freeSwapKb: pick.freeSwapKb.get(victim)?.value ?? null,
-    };
-  });
+}
+
+/** Who died, by whose limit, and when. */
+function identity(death: Death, taskIn: RecordGroup["taskIn"][number] | null, clock: KernelClock) {
+  const { victim, chosen } = death;
+  const { killed } = victim;
+  const source = victim.summary ?? chosen?.summary ?? null;
+  const shown = (killed ?? victim.choice ?? victim.summary) as NonNullable<typeof killed | typeof source>;
+  const scope = death.scope === "unknown" && taskIn !== null ? "memcg" : death.scope;
+  const taskCgroup = source?.taskCgroup ?? victim.group?.cgroup ?? taskIn?.taskCgroup ?? null;
+  const first = victim.group?.first?.summary ?? null;
+  const limited = source?.limitedCgroup ?? first?.limitedCgroup ?? taskIn?.limitedCgroup ?? null;
+  return {
+    pid: victim.pid,
+    process: shown.process,
+    scope,
+    containerId: containerIdOf(taskCgroup),
+    limitedCgroup: scope === "memcg" ? limited : null,
+    totalVmKb: killed?.figures.totalVmKb ?? null,
+    anonRssKb: killed?.figures.anonRssKb ?? null,
+    fileRssKb: killed?.figures.fileRssKb ?? null,
+    shmemRssKb: killed?.figures.shmemRssKb ?? null,
+    uid: killed?.figures.uid ?? victim.summary?.uid ?? null,
+    oomScoreAdj: killed?.figures.oomScoreAdj ?? null,
+    timestamp: shown.stamp.printed,
+    confirmed: killed !== null,
+    atMs: toEpochMs(shown.stamp, clock),
+    kernelSeconds: shown.stamp.kernelSeconds,
+    taskCgroup,
+    killedWithGroup: victim.group?.cgroup ?? null,
+  };
+}
+
+/** What the record says about the search and the memory around the victim. */
+function surroundings(victim: Victim, pieces: Pieces, group: RecordGroup) {
+  const search = pieces.invoked.get(victim) ?? null;
+  const tasks = tableWith(victim.pid, pieces.table.get(victim) ?? null, group);
+  const row = tasks.find((task) => task.pid === victim.pid) ?? null;
+  return {
+    triggeredBy: search?.process ?? null,
+    gfpMask: search?.gfpMask ?? null,
+    order: search?.order ?? null,
+    memory: pieces.memory.get(victim)?.value ?? null,
+    memorySwap: pieces.memorySwap.get(victim)?.value ?? null,
+    swap: pieces.swap.get(victim)?.value ?? null,
+    tasks,
+    largestTask: largestTask(tasks),
+    pageSizeKb: pageSizeKb(row, victim.killed?.figures.totalVmKb ?? null),
+    ramPages: pieces.ramPages.get(victim)?.value ?? null,
+    totalSwapKb: pieces.totalSwapKb.get(victim)?.value ?? null,
+    freeSwapKb: pieces.freeSwapKb.get(victim)?.value ?? null,
+  };
 }
 
 /**
- * Kernels before 5.2 chose a process and then killed one of its children instead ("or sacrifice child"): the killed
- * process stands for the chosen one, which lives. Maps the killed to the chosen.
+ * Kernels before 5.2 chose a process and then killed one of its children instead ("or sacrifice child"), or chose a
+ * thread and killed its process under the process's id: the killed one stands for the chosen one. Maps the killed to the chosen.
  */
 function sacrificedChildren(victims: readonly Victim[]): Map<Victim, Victim> {
   const heirs = new Map<Victim, Victim>();

@@ -1,6 +1,9 @@
 import type { KernelLog, OomKill } from "../../core/kernel-log.ts";
 
-export type KernelLogJson = { schemaVersion: 1; kills: Pick<OomKill, (typeof KEYS)[number]>[] };
+export type KernelLogJson = {
+  schemaVersion: 1;
+  kills: Pick<OomKill, (typeof KEYS)[number]>[];
+};
 
 /** The order is part of the contract for people who read the output. */
 const KEYS = [

@@ -2,11 +2,24 @@ import type { CgroupCounter, OomScope } from "../../core/kernel-log.ts";
 
 /** One line of an OOM record, by what it tells. The kernel function that prints it is named at its pattern. */
 export type OomMessage =
-  | { kind: "invoked"; process: string | null; gfpMask: string | null; order: number | null }
+  | {
+      kind: "invoked";
+      process: string | null;
+      gfpMask: string | null;
+      order: number | null;
+    }
   | { kind: "task-in"; taskCgroup: string; limitedCgroup: string }
-  | { kind: "usage"; counter: "memory" | "memorySwap" | "swap"; value: CgroupCounter }
+  | {
+      kind: "usage";
+      counter: "memory" | "memorySwap" | "swap";
+      value: CgroupCounter;
+    }
   | { kind: "table"; columns: readonly string[] }
-  | { kind: "machine"; figure: "ramPages" | "totalSwapKb" | "freeSwapKb"; value: number }
+  | {
+      kind: "machine";
+      figure: "ramPages" | "totalSwapKb" | "freeSwapKb";
+      value: number;
+    }
   | {
       kind: "summary";
       pid: number;
@@ -17,7 +30,14 @@ export type OomMessage =
       limitedCgroup: string | null;
     }
   | { kind: "choice"; pid: number; process: string; scope: OomScope }
-  | { kind: "killed"; pid: number; process: string; scope: OomScope; figures: KilledFigures; bareClaim: boolean }
+  | {
+      kind: "killed";
+      pid: number;
+      process: string;
+      scope: OomScope;
+      figures: KilledFigures;
+      bareClaim: boolean;
+    }
   | { kind: "group"; cgroup: string };
 
 export type KilledFigures = {
@@ -41,10 +61,14 @@ export function readOomMessage(message: string): OomMessage | null {
     const victim = readVictim(message);
     if (victim !== null) return victim;
   }
-  if (message.includes("invoked oom-killer")) return readInvoked(message);
+  if (message.includes("oom-killer:")) return readInvoked(message);
   if (message.includes("kB, limit ")) return readUsage(message);
   const header = TABLE_HEADER.exec(message);
-  if (header !== null) return { kind: "table", columns: (header[1] as string).trim().split(/\s+/) };
+  if (header !== null)
+    return {
+      kind: "table",
+      columns: (header[1] as string).trim().split(/\s+/),
+    };
   return readMachine(message);
 }
 
@@ -91,9 +115,13 @@ function scopeOfConstraint(constraint: string, limitedCgroup: string | null): Oo
 function readTaskIn(message: string): OomMessage | null {
   const group = /^Tasks in (\/.*) are going to be killed due to memory\.oom\.group set/s.exec(message);
   if (group !== null) return { kind: "group", cgroup: group[1] as string };
-  const limit = /^Task in\s*(\/.*?)\s*killed as a\s*result of\s*limit of\s*(\/.*)$/s.exec(message);
+  const limit = /^Task in\s*(\/.*?)\s*killed\s*as\s*a\s*result\s*of\s*limit\s*of\s*(\/.*)$/s.exec(message);
   if (limit === null) return null;
-  return { kind: "task-in", taskCgroup: limit[1] as string, limitedCgroup: (limit[2] as string).trim() };
+  return {
+    kind: "task-in",
+    taskCgroup: limit[1] as string,
+    limitedCgroup: (limit[2] as string).trim(),
+  };
 }
 
 /** What stands before "Kill(ed) process", without blanks: a wrapped line may have lost or gained some. */
@@ -105,7 +133,7 @@ const HEADS: ReadonlyMap<string, OomScope> = new Map([
   ["noavailablememory(mpol_bind):", "mempolicy"],
   ["noavailablememoryincpuset:", "cpuset"],
 ]);
-const VERB = /^([^]{0,60}?)\b(Kill|kill)(ed)?\s*process\s*(\d{1,10})\b/;
+const VERB = /^([\s\S]{0,60}?)\b(Kill|kill)(ed)?\s*process\s*(\d{1,10})\b/;
 
 /** oom_kill_process() and __oom_kill_process(), 2.6 to 6.x. */
 function readVictim(message: string): OomMessage | null {
@@ -132,13 +160,30 @@ function readKilled(pid: number, scope: OomScope, rest: string, headless: boolea
     // Before 3.0 nothing follows the name; in a cut text the first key may be cut too. Prose is not a record.
     const short = KILLED_SHORT.exec(rest);
     if (short === null || !"total-vm:".startsWith(short[2] as string)) return null;
-    return { kind: "killed", pid, process: short[1] as string, scope, figures: figuresIn(""), bareClaim: headless };
+    return {
+      kind: "killed",
+      pid,
+      process: short[1] as string,
+      scope,
+      figures: figuresIn(""),
+      bareClaim: headless,
+    };
   }
   const tail = full[4] as string;
   const uid = full[1] ?? full[3];
-  const figures = { ...figuresIn(tail), totalVmKb: kb(/^(\d+)\s*k/.exec(tail)) };
+  const figures = {
+    ...figuresIn(tail),
+    totalVmKb: kb(/^(\d+)\s*k/.exec(tail)),
+  };
   if (uid !== undefined) figures.uid = Number(uid);
-  return { kind: "killed", pid, process: full[2] as string, scope, figures, bareClaim: false };
+  return {
+    kind: "killed",
+    pid,
+    process: full[2] as string,
+    scope,
+    figures,
+    bareClaim: false,
+  };
 }
 
 /** Read behind the name only. A figure that is cut before its unit may lack digits, so it is unknown. */
@@ -160,7 +205,7 @@ function kb(match: RegExpExecArray | null): number | null {
 
 /** dump_header(). A trigger longer than a name can be stands behind something that is not a known prefix. */
 function readInvoked(message: string): OomMessage | null {
-  const match = /^(.{0,200}?)\s*invoked oom-killer:/s.exec(message);
+  const match = /^(.{0,200}?)\s*invoked\s*oom-killer:/s.exec(message);
   if (match === null) return null;
   const name = match[1] as string;
   const mask = /gfp_mask=(0x[0-9a-f]+)/.exec(message);
@@ -181,7 +226,11 @@ function readUsage(message: string): OomMessage | null {
   if (match === null) return null;
   const limit = Number(match[3]);
   const counter = match[1] === "memory+swap" ? "memorySwap" : (match[1] as "memory" | "swap");
-  const value = { usageKb: Number(match[2]), limitKb: limit >= UNLIMITED_KB ? null : limit, failcnt: Number(match[4]) };
+  const value = {
+    usageKb: Number(match[2]),
+    limitKb: limit >= UNLIMITED_KB ? null : limit,
+    failcnt: Number(match[4]),
+  };
   return { kind: "usage", counter, value };
 }
 
@@ -192,5 +241,9 @@ function readMachine(message: string): OomMessage | null {
   const match = /^(?:(\d+) pages RAM|(Total|Free) swap\s*=\s*(\d+)kB)/.exec(message);
   if (match === null) return null;
   if (match[1] !== undefined) return { kind: "machine", figure: "ramPages", value: Number(match[1]) };
-  return { kind: "machine", figure: match[2] === "Total" ? "totalSwapKb" : "freeSwapKb", value: Number(match[3]) };
+  return {
+    kind: "machine",
+    figure: match[2] === "Total" ? "totalSwapKb" : "freeSwapKb",
+    value: Number(match[3]),
+  };
 }

@@ -1,9 +1,9 @@
 import type { KernelClock, KernelFault, KernelLog, OomTask } from "../../core/kernel-log.ts";
 import { toEpochMs } from "./clock.ts";
 import { faultNeedles, readFault } from "./faults.ts";
-import { readOomMessage } from "./oom-message.ts";
+import { type OomMessage, readOomMessage } from "./oom-message.ts";
 import { collectRecords } from "./records.ts";
-import { endOf, type LogicalLine, openText, startOf } from "./scan.ts";
+import { endOf, type LogicalLine, type LogText, openText, startOf } from "./scan.ts";
 import { type RowReader, rowReader } from "./task-table.ts";
 
 /**
@@ -13,99 +13,113 @@ import { type RowReader, rowReader } from "./task-table.ts";
  */
 export function parseKernelLog(raw: string, clock: KernelClock = {}): KernelLog {
   const source = openText(raw);
-  const { text } = source;
   const records = collectRecords(clock);
   const faults: KernelFault[] = [];
-  let row: RowReader | null = null;
-  let strangers = 0;
   let index = 0;
-
-  function take(line: LogicalLine): void {
+  readLines(source, records.addTask, (line) => {
     index++;
     const message = isKernels(line) ? readOomMessage(line.message) : null;
-    if (message === null) {
-      const fault = readFault(line, clock);
-      if (fault === null) return;
-      if (fault.kind === "oom-reaper" && fault.pid !== null) records.confirm(fault.pid);
-      faults.push(fault);
-      return;
+    if (message !== null) {
+      records.add(message, { index, stamp: line.stamp, caller: line.caller, prefixed: line.prefixed });
+      return message;
     }
-    records.add(message, { index, stamp: line.stamp, caller: line.caller, prefixed: line.prefixed });
-    row = message.kind === "table" ? rowReader(message.columns) : isTableEnd(message.kind) ? null : row;
-    strangers = 0;
-  }
-
-  const needle = new RegExp(NEEDLES, "g");
-  let at = 0;
-  while (at < text.length) {
-    if (row !== null && strangers < MAX_STRANGERS) {
-      const end = endOf(text, at);
-      const task: OomTask | null = (row as RowReader)(text.slice(at, end));
-      if (task !== null) records.addTask(task);
-      else strangers++;
-      needle.lastIndex = at;
-      const hit = task === null ? needle.exec(text) : null;
-      at = hit !== null && hit.index < end ? follow(hit.index) : end + 1;
-      continue;
-    }
-    needle.lastIndex = at;
-    const hit = needle.exec(text);
-    if (hit === null) break;
-    at = follow(hit.index);
-  }
-
-  function follow(hit: number): number {
-    const line = source.lineAt(startOf(text, hit));
-    take(line);
-    return line.end + 1;
-  }
-
-  const finished = records.finish();
-  const usable = (stamp: Parameters<typeof toEpochMs>[0]) => toEpochMs(stamp, clock) !== null;
-  const first = source.edgeStamp("first", usable);
-  const last = source.edgeStamp("last", usable);
+    const fault = readFault(line, clock);
+    if (fault?.kind === "oom-reaper" && fault.pid !== null) records.confirm(fault.pid);
+    if (fault !== null) faults.push(fault);
+    return null;
+  });
+  const { kills, truncated } = records.finish();
+  const edge = (which: "first" | "last") => {
+    const stamp = source.edgeStamp(which, (candidate) => toEpochMs(candidate, clock) !== null);
+    return stamp === null ? null : toEpochMs(stamp, clock);
+  };
   return {
-    kills: finished.kills,
+    kills,
     faults,
-    firstAtMs: first === null ? null : toEpochMs(first, clock),
-    lastAtMs: last === null ? null : toEpochMs(last, clock),
-    lines: countLines(text),
+    firstAtMs: edge("first"),
+    lastAtMs: edge("last"),
+    lines: countLines(source.text),
     suppressed: faults.some((fault) => fault.kind === "messages-lost"),
-    truncated: finished.truncated,
+    truncated,
   };
 }
+
+/**
+ * Goes through the text from needle to needle and gives every line found to `take`, which says what it was. Behind a
+ * table's header it goes line by line, because a row has no word to look for.
+ */
+function readLines(
+  source: LogText,
+  addTask: (task: OomTask) => void,
+  take: (line: LogicalLine) => OomMessage | null,
+): void {
+  const { text } = source;
+  const nextHit = hitsFrom(text);
+  let row: RowReader | null = null;
+  let strangers = 0;
+  let at = 0;
+  while (at < text.length) {
+    const end = row === null ? text.length : endOf(text, at);
+    const task = row === null ? null : row(text.slice(at, end));
+    if (task !== null) addTask(task);
+    const hit = task === null ? nextHit(at) : null;
+    if (hit === null || hit >= end) {
+      if (task === null && ++strangers > MAX_STRANGERS) row = null;
+      at = end + 1;
+      continue;
+    }
+    const line = source.lineAt(startOf(text, hit));
+    const message = take(line);
+    if (message?.kind === "table") row = rowReader(message.columns);
+    else if (message !== null && TABLE_ENDS.has(message.kind)) row = null;
+    if (message !== null) strangers = 0;
+    at = line.end + 1;
+  }
+}
+
+/** Where the first needle at or behind a place is, or null. Asked in the order of the text, it searches once. */
+function hitsFrom(text: string): (at: number) => number | null {
+  const needle = new RegExp(NEEDLES, "g");
+  let found = -1;
+  return (at) => {
+    if (found < at) {
+      needle.lastIndex = at;
+      found = needle.exec(text)?.index ?? text.length;
+    }
+    return found < text.length ? found : null;
+  };
+}
+
+const TABLE_ENDS = new Set<OomMessage["kind"]>(["summary", "choice", "killed", "invoked"]);
 
 /** How many lines without a row end a table: other CPUs may print in between. */
 const MAX_STRANGERS = 64;
 
-/** One of these is in every line that matters; all other lines are skipped without a look. */
+/**
+ * One of these is in every line that matters, also where it is broken in the middle of the words; all other lines are
+ * skipped without a look. Kept narrow, because other logs talk of memory and of killing all day.
+ */
 const NEEDLES = [
-  "invoked oom",
-  "oom-kill",
-  "ut of memory",
-  "Kill",
-  "kill process",
+  "invoked(?: oo| ?o?\\r?\\n)",
+  "oom-kill(?:er)?:",
+  "oom-ki?l?l?\\r?\\n",
+  "ut of [Mm]emory(?::| \\(| and no|\\r?\\n)",
+  "[Kk]ill(?:ed?)?(?: pr| ?p?\\r?\\n)",
   "total-vm:",
-  "Task in",
-  "Tasks in",
+  "Tasks? in /",
   "kB, limit ",
   "total_vm",
   " pages RAM",
-  "Free swap ",
-  "Total swap ",
-  ...faultNeedles,
-]
-  .map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"))
-  .concat(`"MESSAGE" ?: ?\\[`, `apparmor=\\\\"DENIED`)
-  .join("|");
+  "(?:Free|Total) swap ",
+  "deadlocked on memory",
+  '"MESSAGE" ?: ?\\[',
+  'apparmor=\\\\"DENIED',
+  ...faultNeedles.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")),
+].join("|");
 
 /** A message without a writer is taken at its word: it comes from dmesg, or was pasted without prefixes. */
 function isKernels(line: LogicalLine): boolean {
   return line.program === null || line.program === "kernel";
-}
-
-function isTableEnd(kind: string): boolean {
-  return kind === "summary" || kind === "choice" || kind === "killed" || kind === "invoked";
 }
 
 function countLines(text: string): number {

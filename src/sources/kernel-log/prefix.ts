@@ -18,7 +18,14 @@ export type Prefixed = {
  * What stays starts with the kernel's own first character, so that text in the middle of a line is never a record.
  */
 export function splitPrefix(line: string): Prefixed {
-  const found: Found = { message: "", stamp: noStamp, caller: null, program: null, prefixed: false, fromRing: false };
+  const found: Found = {
+    message: "",
+    stamp: noStamp,
+    caller: null,
+    program: null,
+    prefixed: false,
+    fromRing: false,
+  };
   let rest = line.replace(QUOTING, "");
   for (let round = 0; round < MAX_PREFIXES; round++) {
     const shorter = takeOne(rest, found);
@@ -28,9 +35,16 @@ export function splitPrefix(line: string): Prefixed {
   }
   if (!found.prefixed) {
     const named = GREP_NAME.exec(rest);
-    if (named !== null) return splitPrefix(rest.slice(named[0].length));
+    const behind = named === null ? null : splitPrefix(rest.slice(named[0].length));
+    if (behind?.prefixed === true) return behind;
   }
-  return { message: rest, stamp: found.stamp, caller: found.caller, program: found.program, prefixed: found.prefixed };
+  return {
+    message: rest,
+    stamp: found.stamp,
+    caller: found.caller,
+    program: found.program,
+    prefixed: found.prefixed,
+  };
 }
 
 /** `fromRing`: the clock is dmesg's, so `memory:` after it is the kernel's own word and not a program's tag. */
@@ -77,6 +91,8 @@ function takeBracket(rest: string, found: Found): string | null {
   const seconds = SECONDS.exec(rest);
   if (seconds !== null) {
     const printed = seconds[1] as string;
+    // Behind another clock this is the ring buffer's own text; alone it may be journalctl's, with a host to follow.
+    found.fromRing = found.stamp.printed !== null;
     note(found, { printed, kernelSeconds: Number(printed) });
     return rest.slice(seconds[0].length);
   }
@@ -170,17 +186,22 @@ const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 function readClock(printed: string): Partial<Stamp> {
   const iso = ISO_PARTS.exec(printed);
   if (iso !== null) {
-    const localMs = Date.UTC(+iso[1]!, +iso[2]! - 1, +iso[3]!, +iso[4]!, +iso[5]!, +iso[6]!) + fractionMs(iso[7]);
+    const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = iso.slice(1, 7).map(Number);
+    const localMs = Date.UTC(year, month - 1, day, hour, minute, second) + fractionMs(iso[7]);
     const zone = offsetMinutes(iso[8]);
-    return { printed, localMs, hasYear: true, utcMs: zone === null ? null : localMs - zone * 60_000 };
+    return {
+      printed,
+      localMs,
+      hasYear: true,
+      utcMs: zone === null ? null : localMs - zone * 60_000,
+    };
   }
   const parts = DATE_PARTS.exec(printed);
-  if (parts === null) return { printed };
-  const month = monthOf(parts[1] as string);
-  if (month === null) return { printed };
+  const month = parts === null ? null : monthOf(parts[1] as string);
+  if (parts === null || month === null) return { printed };
+  const [day = 0, hour = 0, minute = 0, second = 0] = parts.slice(2, 6).map((part) => Number(part ?? 0));
   const year = parts[7] === undefined ? 2000 : Number(parts[7]);
-  const localMs =
-    Date.UTC(year, month, +parts[2]!, +parts[3]!, +parts[4]!, Number(parts[5] ?? 0)) + fractionMs(parts[6]);
+  const localMs = Date.UTC(year, month, day, hour, minute, second) + fractionMs(parts[6]);
   return { printed, localMs, hasYear: parts[7] !== undefined };
 }
 
@@ -206,8 +227,5 @@ function offsetMinutes(zone: string | undefined): number | null {
 /** /dev/kmsg writes control characters, backslashes and bytes above 126 as `\xNN` (kernel/printk/printk.c). */
 function unescapeKmsg(text: string): string {
   if (!text.includes("\\x")) return text;
-  const bytes = text.replace(/(?:\\x[0-9a-f]{2})+/g, (run) =>
-    Buffer.from(run.replaceAll("\\x", ""), "hex").toString("utf8"),
-  );
-  return bytes;
+  return text.replace(/(?:\\x[0-9a-f]{2})+/g, (run) => Buffer.from(run.replaceAll("\\x", ""), "hex").toString("utf8"));
 }

@@ -1,7 +1,8 @@
 import { limits } from "../../core/limits.ts";
-import { noStamp, type Stamp } from "./clock.ts";
+import type { Stamp } from "./clock.ts";
 import { openEnvelope } from "./envelope.ts";
 import { type Prefixed, splitPrefix } from "./prefix.ts";
+import { isRecordStart, joinWrapped, MAX_WRAPPED_LINES } from "./wrap.ts";
 
 /** A message with everything that was wrapped away from it, and where the text goes on behind it. */
 export type LogicalLine = Prefixed & { end: number };
@@ -18,7 +19,6 @@ export type LogText = {
   edgeStamp(edge: "first" | "last", usable: (stamp: Stamp) => boolean): Stamp | null;
 };
 
-const WRAP_LINES = 8;
 const EDGE_LINES = 64;
 
 export function openText(raw: string): LogText {
@@ -29,23 +29,39 @@ export function openText(raw: string): LogText {
     const physical = lineFrom(text, start);
     const envelope = openEnvelope(physical, (offset) => neighbour(text, start, offset));
     if (envelope !== null) return { ...envelope, end: endOf(text, start) };
+    const alone = splitPrefix(physical);
+    const head = alone.prefixed || isRecordStart(alone.message) ? null : headBefore(start);
+    const joined = head === null ? null : joinFrom(head.at, head.line);
+    // Unless the line before really goes on up to here, the line stands for itself.
+    if (joined !== null && joined.end > start) return joined;
+    return joinFrom(start, alone);
+  }
+
+  /** The nearest line in front that begins with a prefix, if the line at `start` can be the rest of it. */
+  function headBefore(start: number): { at: number; line: Prefixed } | null {
     let at = start;
-    let line = splitPrefix(physical);
-    for (let back = 0; !line.prefixed && !RECORD_START.test(line.message) && back < WRAP_LINES && at > 0; back++) {
+    for (let back = 0; back < MAX_WRAPPED_LINES && at > 0; back++) {
       at = startBefore(text, at);
-      const before = splitPrefix(lineFrom(text, at));
-      if (before.message === "" && !before.prefixed) break;
-      line = before;
+      const line = splitPrefix(lineFrom(text, at));
+      if (line.prefixed || isRecordStart(line.message)) return { at, line };
+      if (line.message.trim() === "") return null;
     }
-    // Nothing in front explains the line: it stands for itself.
-    if (!line.prefixed && !RECORD_START.test(line.message)) {
-      at = start;
-      line = splitPrefix(physical);
-    }
-    const joined = joinWrapped(text, at, line);
-    return joined.end > start
-      ? { ...joined, stamp: ago(at, adopt(text, at, joined)) }
-      : { ...splitPrefix(physical), end: endOf(text, start) };
+    return null;
+  }
+
+  function joinFrom(start: number, first: Prefixed): LogicalLine {
+    const { message, lines } = joinWrapped(first, (offset) => {
+      const next = neighbour(text, start, offset);
+      return next === null ? null : splitPrefix(next);
+    });
+    let end = endOf(text, start);
+    for (let i = 0; i < lines; i++) end = endOf(text, end + 1);
+    return {
+      ...first,
+      message,
+      stamp: ago(start, adopt(text, start, first)),
+      end,
+    };
   }
 
   function edgeStamp(edge: "first" | "last", usable: (stamp: Stamp) => boolean): Stamp | null {
@@ -108,58 +124,6 @@ function neighbour(text: string, start: number, offset: number): string | null {
   return lineFrom(text, at);
 }
 
-/** The first words of the messages that make a record: such a line is never the rest of another. */
-const RECORD_START =
-  /^(?:Memory cgroup|Out of|Kill(?:ed)? process \d|oom-kill:|oom_reaper:|Tasks? in \/|(?:memory|memory\+swap|swap|kmem): usage|\[\s*pid\s*\]|\[\s*\d+\]\s+\d+\s+\d+|.{1,15} invoked oom-killer)/;
-const KEY = /^(?:total-vm|vsz|anon-rss|file-rss|shmem-rss|UID|pgtables|oom_score_adj)\b/;
-
-/** Puts the rest of a message that a terminal, a mail or a logger broke over several lines behind its first line. */
-function joinWrapped(text: string, start: number, first: Prefixed): LogicalLine {
-  let message = first.message;
-  let end = endOf(text, start);
-  for (let i = 0; i < WRAP_LINES && WRAPPABLE.test(message); i++) {
-    if (end + 1 >= text.length) break;
-    const next = splitPrefix(lineFrom(text, end + 1));
-    if (next.prefixed || next.message.trim() === "" || RECORD_START.test(next.message)) break;
-    const rest = next.message.trim();
-    if (!goesOn(message, rest, first.prefixed)) break;
-    message = KEY.test(rest) || rest.startsWith("(") ? `${message.trimEnd()} ${rest}` : message + rest;
-    end = endOf(text, end + 1);
-  }
-  return { ...first, message: message.trimEnd(), end };
-}
-
-const WRAPPABLE = /^(?:Memory cgroup|Out of|Kill(?:ed)?\b|oom-|Tasks? in\b|.{0,15} ?invoked)/;
-
-/** Whether `rest` can be what is missing from `message`. */
-function goesOn(message: string, rest: string, prefixed: boolean): boolean {
-  if (message.startsWith("oom-"))
-    return !/,uid=\d/.test(message) || (/,uid=\d{1,9}$/.test(message) && /^\d+$/.test(rest));
-  if (/^Tasks? in\b/.test(message)) {
-    return !/ (?:limit of\s*\/|group set)/.test(message) || (prefixed && /^[^\s=]+$/.test(rest));
-  }
-  if (/oom_score_adj:-?\d+$/.test(message) && /invoked|Killed/.test(message)) return false;
-  if (KEY.test(rest)) return true;
-  if (/invoked/.test(message)) return /(?:invoked|invoked oom-k?i?l?l?e?)$/.test(message);
-  if (!/Kill(?:ed)?\s*process\s*\d+.*\)/.test(message))
-    return /^(?:Memory cgroup out of memory|Out of memory)/.test(squeeze(message))
-      ? KILL_REST.test(rest)
-      : prefixed || KILL_REST.test(rest);
-  // Behind the name only the rest of a key or a figure can follow.
-  return (
-    /(?:[:,)]|-vm|-rss|\w)$/.test(message) &&
-    /^(?:[a-z_-]{0,16}:)?-?\d*(?:kB|B)?(?:[\s,]|$)/.test(rest) &&
-    !/[^\x20-\x7e]/.test(rest)
-  );
-}
-
-const KILL_REST =
-  /^(?:[a-zA-Z ]{0,40}:? ?)?(?:Kill(?:ed)?|ill(?:ed)?|l{1,2}(?:ed)?|ed|d)?\s*(?:p?r?o?c?e?s?s)?\s*\d*\s*\(|^\d+ \(/;
-
-function squeeze(message: string): string {
-  return message.replace(/\s+/g, " ");
-}
-
 /** A clock alone on its line belongs to the message on the next. */
 function adopt(text: string, start: number, line: Prefixed): Stamp {
   if (line.prefixed || start === 0) return line.stamp;
@@ -186,5 +150,3 @@ function sinceLast(text: string): (at: number, stamp: Stamp) => Stamp {
     return localMs === null ? stamp : { ...stamp, localMs: Math.round(localMs), hasYear: false };
   };
 }
-
-export const noClock: Stamp = noStamp;
