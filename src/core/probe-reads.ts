@@ -1,6 +1,7 @@
 import { limits } from "./limits.ts";
 import type { PlannedRead } from "./reads.ts";
 import { addressesOf, composeService, isAddress } from "./resolve.ts";
+import { isHealthPath } from "./symptom.ts";
 import type { ContainerView, World } from "./world.ts";
 
 /**
@@ -82,12 +83,18 @@ function probeAddress(view: ContainerView): string | null {
   return addressesOf(view).find(isAddress) ?? null;
 }
 
-/** The health check's own path, paths the log shows as failed, and `/`. */
+/**
+ * The health check's own path, paths the log shows as failed, a health path the log shows as working, and `/`. Where no
+ * health path is known the conventional one is tried: it is made to be asked for.
+ */
 function discoveredPaths(view: ContainerView): { path: string; expect: number | null }[] {
   const paths = new Set<string>();
   const test = view.inspect?.value.healthcheck?.test.join(" ") ?? "";
   const health = /https?:\/\/[^\s/'"]+(\/[A-Za-z0-9/_.-]*)/.exec(test)?.[1];
-  if (health !== undefined) paths.add(health);
+  const worked = view.signals.findLast(
+    (signal) => signal.kind === "http-ok" && isHealthPath(signal.parts["path"] ?? "") && signal.parts["path"] !== "/",
+  );
+  paths.add(health ?? worked?.parts["path"] ?? "/healthz");
   for (const signal of view.signals.toReversed()) {
     const path = signal.parts["path"];
     const method = signal.parts["method"] ?? "GET";
@@ -95,7 +102,7 @@ function discoveredPaths(view: ContainerView): { path: string; expect: number | 
     if (paths.size >= limits.probePaths - 1) break;
   }
   paths.add("/");
-  return [...paths].map((path) => ({ path, expect: null }));
+  return [...paths].filter(isPlainPath).map((path) => ({ path, expect: null }));
 }
 
 /** No query string, nothing that needs encoding. */
