@@ -71,11 +71,7 @@ export function parseEvent(line: string, masked: (value: string) => string): Doc
  * From when on nothing can be missing. A full memory proves the time after its oldest event. Otherwise nothing was
  * evicted since the daemon started; when that is unknown, the oldest event shows that the daemon ran since then.
  */
-export function completeSince(
-  events: DockerEvent[],
-  sinceMs: number,
-  engineStartedAtMs: number | null,
-): number | null {
+export function completeSince(events: DockerEvent[], sinceMs: number, engineStartedAtMs: number | null): number | null {
   const oldestMs = events[0]?.atMs ?? null;
   if (events.length >= limits.engineEvents || engineStartedAtMs === null) return oldestMs;
   return Math.max(sinceMs, engineStartedAtMs);

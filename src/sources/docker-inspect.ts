@@ -27,7 +27,11 @@ export const dockerInspect: EvidenceSource<"docker-inspect"> = {
     if ("code" in json) return toReading(about, { status: "failed", ...json }, context);
     const env = maskEnv(object(object(json.value)["Config"])["Env"], context.redactor);
     const masked = context.redactor.json(json.value);
-    return toReading(about, parsedFrom(masked, (root) => parseInspect(root, env)), context);
+    return toReading(
+      about,
+      parsedFrom(masked, (root) => parseInspect(root, env)),
+      context,
+    );
   },
 };
 
@@ -85,12 +89,14 @@ function healthOf(value: unknown): HealthState | null {
   return {
     status,
     failingStreak: number(health["FailingStreak"]) ?? 0,
-    log: list(health["Log"]).map(object).map((probe) => ({
-      startAtMs: timeMs(probe["Start"]),
-      endAtMs: timeMs(probe["End"]),
-      exitCode: number(probe["ExitCode"]) ?? -1,
-      output: text(probe["Output"]),
-    })),
+    log: list(health["Log"])
+      .map(object)
+      .map((probe) => ({
+        startAtMs: timeMs(probe["Start"]),
+        endAtMs: timeMs(probe["End"]),
+        exitCode: number(probe["ExitCode"]) ?? -1,
+        output: text(probe["Output"]),
+      })),
   };
 }
 
@@ -111,11 +117,13 @@ function limitsOf(host: Json) {
     cpusetCpus: text(host["CpusetCpus"]),
     blkioThrottled: blkioKeys.some((key) => list(host[key]).length > 0),
     shmSizeBytes: positive(host["ShmSize"]),
-    ulimits: list(host["Ulimits"]).map(object).map((ulimit) => ({
-      name: text(ulimit["Name"]),
-      soft: number(ulimit["Soft"]) ?? -1,
-      hard: number(ulimit["Hard"]) ?? -1,
-    })),
+    ulimits: list(host["Ulimits"])
+      .map(object)
+      .map((ulimit) => ({
+        name: text(ulimit["Name"]),
+        soft: number(ulimit["Soft"]) ?? -1,
+        hard: number(ulimit["Hard"]) ?? -1,
+      })),
   };
 }
 
@@ -169,7 +177,8 @@ function configOf(config: Json) {
     labels: textMap(config["Labels"]),
     exposedPorts: Object.keys(object(config["ExposedPorts"])).flatMap((key) => portOf(key) ?? []),
     healthcheck: healthcheckOf(config["Healthcheck"]),
-    stopSignal: typeof config["StopSignal"] === "number" ? String(config["StopSignal"]) : textOrNull(config["StopSignal"]),
+    stopSignal:
+      typeof config["StopSignal"] === "number" ? String(config["StopSignal"]) : textOrNull(config["StopSignal"]),
     stopTimeoutS: number(config["StopTimeout"]),
     hostname: text(config["Hostname"]),
   };

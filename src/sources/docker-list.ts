@@ -1,5 +1,5 @@
 import type { ContainerStatus, ContainerSummary } from "../core/readings.ts";
-import { list, number, object, positive, text, texts, textMap, textOrNull } from "./json.ts";
+import { list, number, object, positive, text, textMap, textOrNull, texts } from "./json.ts";
 import { type EvidenceSource, readJson } from "./reading.ts";
 
 /** All containers of a host, stopped ones too. */
@@ -44,12 +44,14 @@ function parseSummary(value: unknown): ContainerSummary {
       name,
       address: textOrNull(object(attached)["IPAddress"]),
     })),
-    ports: list(item["Ports"]).map(object).map((port) => ({
-      containerPort: number(port["PrivatePort"]) ?? 0,
-      hostPort: positive(port["PublicPort"]),
-      hostAddress: textOrNull(port["IP"]),
-      protocol: textOrNull(port["Type"]) ?? "tcp",
-    })),
+    ports: list(item["Ports"])
+      .map(object)
+      .map((port) => ({
+        containerPort: number(port["PrivatePort"]) ?? 0,
+        hostPort: positive(port["PublicPort"]),
+        hostAddress: textOrNull(port["IP"]),
+        protocol: textOrNull(port["Type"]) ?? "tcp",
+      })),
   };
 }
 

@@ -19,7 +19,7 @@ export const dockerLogs: EvidenceSource<"docker-logs"> = {
       reply = await readTail(tail);
     }
     const about = { source: planned.source, host: planned.host, containerId: planned.containerId, read: reply.read };
-    return toReading(about, parsedReply(reply, tail < planned.args.tail ? 0 : tail, context), context);
+    return toReading(about, parsedReply(reply, tail, context), context);
   },
 };
 
@@ -101,7 +101,10 @@ function rawLines(body: Buffer): LogLine[] {
 
 function lineOf(bytes: Buffer, stream: StreamName): LogLine {
   // Only the beginning of a line is decoded; a margin lets a secret across the edge be seen whole before the cut.
-  const head = bytes.subarray(0, boundedText + timestampChars).toString("utf8").replace(/\r$/, "");
+  const head = bytes
+    .subarray(0, boundedText + timestampChars)
+    .toString("utf8")
+    .replace(/\r$/, "");
   const space = head.indexOf(" ");
   const stamp = space > 0 && space <= timestampChars ? head.slice(0, space) : head.length <= timestampChars ? head : "";
   const atMs = /^\d{4}-\d\d-\d\dT/.test(stamp) ? Date.parse(stamp) : Number.NaN;

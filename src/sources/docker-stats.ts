@@ -49,7 +49,9 @@ function limitOf(value: unknown): number | null {
 function networkOf(networks: Json) {
   const links = Object.values(networks).map(object);
   const total = (keys: string[]) =>
-    links.length === 0 ? null : links.reduce((sum, link) => sum + keys.reduce((n, key) => n + (number(link[key]) ?? 0), 0), 0);
+    links.length === 0
+      ? null
+      : links.reduce((sum, link) => sum + keys.reduce((n, key) => n + (number(link[key]) ?? 0), 0), 0);
   return {
     networkRxBytes: total(["rx_bytes"]),
     networkTxBytes: total(["tx_bytes"]),

@@ -13,10 +13,14 @@ export function bounded(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= maxBytes) return text;
-  const kept = bytes.subarray(0, maxBytes).toString("utf8").replace(/\ufffd+$/, "");
+  const kept = bytes
+    .subarray(0, maxBytes)
+    .toString("utf8")
+    .replace(/\ufffd+$/, "");
   return `${kept}… [cut, ${bytes.length} bytes]`;
 }
 
 const active = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
-const escapes = /\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[PX^_][^\x1b\n]{0,2048}\x1b\\|[ -/]?[0-~])/g;
+const escapes =
+  /\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,2048}(?:\x07|\x1b\\)|[PX^_][^\x1b\n]{0,2048}\x1b\\|[ -/]?[0-~])/g;
 const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;

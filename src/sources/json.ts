@@ -41,7 +41,9 @@ export function positive(value: unknown): number | null {
 }
 
 export function textMap(value: unknown): Record<string, string> {
-  const entries = Object.entries(object(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  const entries = Object.entries(object(value)).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
   return Object.fromEntries(entries);
 }
 

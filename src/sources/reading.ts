@@ -47,7 +47,8 @@ export function toReading<S extends PlannedSource>(
       outcome: { status: "failed", code: parsed.code, reason, fix: parsed.fix },
     };
   }
-  const outcome = parsed.status === "empty" ? { status: "empty" as const } : { status: "ok" as const, value: parsed.value };
+  const outcome =
+    parsed.status === "empty" ? { status: "empty" as const } : { status: "ok" as const, value: parsed.value };
   return { ...frame, sha256: sha256(parsed.hashed), outcome };
 }
 

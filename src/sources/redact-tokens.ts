@@ -20,7 +20,7 @@ export function maskKeyBlocks(text: string): string {
       continue;
     }
     // Looked for again only when passed, otherwise many beginnings with one far end would take square time.
-    if (end >= 0 && end < begin) end = text.indexOf(endMark, begin);
+    if (end >= 0 && end <= begin) end = text.indexOf(endMark, begin);
     const stop = end >= 0 && end - begin < longestBlock ? endOfMark(text, end) : endOfBody(text, begin);
     masked += text.slice(done, begin) + text.slice(begin, stop).replace(/[^\n]+/g, "[redacted]");
     done = stop;

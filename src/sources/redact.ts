@@ -91,7 +91,8 @@ export function redactArguments(args: readonly string[], text: (value: string) =
 const suspicious =
   /pass|pwd|secret|token|key|cred|auth|cookie|bearer|identified|:\/\/|eyJ|A[KS]IA|xox|xapp-|gh[pousr]_|github_pat|glpat|sk[-_]|AIza|npm_| -[pau]/i;
 
-const secretName = /SECRET|PASS|TOKEN|KEY|CREDENTIAL|DSN|PWD|COOKIE|PRIVATE|WEBHOOK|(?:^|[_.-])(?:AUTH|SALT)$|AUTHORIZATION|BASICAUTH/i;
+const secretName =
+  /SECRET|PASS|TOKEN|KEY|CREDENTIAL|DSN|PWD|COOKIE|PRIVATE|WEBHOOK|(?:^|[_.-])(?:AUTH|SALT)$|AUTHORIZATION|BASICAUTH/i;
 const secretFlag = /^--?[\w-]{0,40}(?:pass|pwd|secret|token|api-?key|auth)[\w-]{0,40}$|^-(?:a)$/i;
 const keyWords =
   "passw(?:or)?d|passphrase|(?<![a-z])pass|pgpass|db_?pass|(?<![a-z/])pwd|secret|token(?!s|iz)|credentials?|api[_-]?key|access[_-]?key|" +
@@ -110,7 +111,8 @@ const flagged = new RegExp(
 const sqlSecret = /((?:password|identified by)[ \t]{1,4}')((?:''|[^'\n])*)/gi;
 const shortFlag =
   /(\b(?:mysql(?:dump|admin|check)?|mariadb|sshpass)\b[^\n[]{0,200}?[ \t]-p[ \t]?|\bredis-cli\b[^\n[]{0,200}?[ \t]-a[ \t]{1,4}|\bcurl\b[^\n[]{0,200}?[ \t](?:-u|--user)[ \t]{1,4})(?![\s-]|\[redacted)(\S+)/g;
-const headerLine = /((?:authorization|(?:set-)?cookie|x-api-key)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?)(?!\[redacted)([^"'\s][^"'\r\n]*)/gi;
+const headerLine =
+  /((?:authorization|(?:set-)?cookie|x-api-key)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?)(?!\[redacted)([^"'\s][^"'\r\n]*)/gi;
 /** A port before the first slash is an address, not a password. The bounds keep hostile text linear. */
 const urlSecret = /(:\/\/)(?!\[redacted)([^\s/:@"'<>]{0,256}):(?!\d{1,5}(?:[/?#]|$))([^\s@"'<>]{1,256})@/g;
 

@@ -1,0 +1,120 @@
+import { limits } from "../core/limits.ts";
+import type { ProcessFacts } from "../core/readings.ts";
+import type { PlannedRead } from "../core/reads.ts";
+import type { HostReader } from "../ports.ts";
+import { hashedFiles, readFiles } from "./files.ts";
+import { type EvidenceSource, parsedFrom, type ReadContext, toReading } from "./reading.ts";
+import { parseSockets } from "./sockets.ts";
+
+/** Sockets, descriptors and state of containers' main processes, from outside: nothing is run inside. */
+export const processFacts: EvidenceSource<"process-facts"> = {
+  name: "process-facts",
+  async read(reader, planned, context) {
+    const { containers } = planned.args;
+    const perCommand = Math.floor(limits.filesPerCommand / Object.keys(names).length);
+    const groups: (typeof containers)[] = [];
+    for (let at = 0; at < containers.length; at += perCommand) groups.push(containers.slice(at, at + perCommand));
+    const readings = await Promise.all(groups.map((group) => readGroup(reader, planned, group, context)));
+    return readings.flat();
+  },
+};
+
+const names = {
+  tcp: "net/tcp",
+  tcp6: "net/tcp6",
+  netstat: "net/netstat",
+  snmp: "net/snmp",
+  dev: "net/dev",
+  status: "status",
+  wchan: "wchan",
+  limits: "limits",
+} as const;
+
+type Container = PlannedRead<"process-facts">["args"]["containers"][number];
+
+async function readGroup(
+  reader: HostReader,
+  planned: PlannedRead<"process-facts">,
+  group: Container[],
+  context: ReadContext,
+) {
+  const [{ files, failure }, ...descriptors] = await Promise.all([
+    readFiles(
+      reader,
+      group.flatMap(({ pid }) => Object.values(names).map((name) => pathOf(pid, name))),
+      context,
+    ),
+    ...group.map(({ pid }) => reader.run({ command: "descriptors", pid }, context.signal)),
+  ]);
+  return group.map(({ pid, containerId }, index) => {
+    const read = `head /proc/${pid}/net/tcp and the files beside it`;
+    const about = { source: planned.source, host: planned.host, containerId, read };
+    if (failure !== null) return toReading(about, { status: "failed", ...failure }, context);
+    const own = new Map([...files].filter(([path]) => path.startsWith(`/proc/${pid}/`)));
+    if (own.size === 0) {
+      return toReading(about, { status: "failed", code: "not-found", reason: `no process ${pid}`, fix: null }, context);
+    }
+    const listing = descriptors[index];
+    const open = listing?.ok && listing.exitCode === 0 && !listing.truncated ? listing.stdout.toString("latin1") : null;
+    const hashed = `${hashedFiles(own)}\n${open ?? ""}`;
+    return toReading(
+      about,
+      parsedFrom(hashed, () => parseProcessFacts(pid, own, open)),
+      context,
+    );
+  });
+}
+
+/** Takes the files by path, and `ls -l /proc/<pid>/fd`, null where it could not be read. */
+export function parseProcessFacts(
+  pid: number,
+  files: ReadonlyMap<string, string>,
+  descriptors: string | null,
+): ProcessFacts {
+  const file = (name: keyof typeof names) => files.get(pathOf(pid, names[name])) ?? "";
+  const sockets = [...parseSockets(file("tcp")), ...parseSockets(file("tcp6"))];
+  const extended = counters(file("netstat"), "TcpExt");
+  const tcp = counters(file("snmp"), "Tcp");
+  const wait = file("wchan").trim();
+  const threads = /^Threads:\s+(\d+)/m.exec(file("status"))?.[1];
+  const openLimit = /^Max open files\s+(\d+)/m.exec(file("limits"))?.[1];
+  return {
+    pid,
+    listeners: sockets.filter(({ state }) => state === "LISTEN").map(({ address, port }) => ({ address, port })),
+    connections: sockets.filter(({ state }) => state !== "LISTEN"),
+    listenOverflows: extended.get("ListenOverflows") ?? null,
+    listenDrops: extended.get("ListenDrops") ?? null,
+    openFiles: descriptors === null ? null : (descriptors.match(/ -> /g)?.length ?? 0),
+    openFilesLimit: openLimit === undefined ? null : Number(openLimit),
+    interfaces: interfacesOf(file("dev")),
+    state: /^State:\s+(\S)/m.exec(file("status"))?.[1] ?? null,
+    waitChannel: wait === "" || wait === "0" ? null : wait,
+    threads: threads === undefined ? null : Number(threads),
+    tcpRetransmits: tcp.get("RetransSegs") ?? null,
+    tcpOutSegments: tcp.get("OutSegs") ?? null,
+  };
+}
+
+function pathOf(pid: number, name: string): string {
+  return `/proc/${pid}/${name}`;
+}
+
+/** Two lines a group: `TcpExt: Name Name …` and `TcpExt: 1 2 …`. */
+function counters(text: string, group: string): Map<string, number> {
+  const [titles, values] = text
+    .split("\n")
+    .filter((line) => line.startsWith(`${group}: `))
+    .map((line) => line.split(" "));
+  return new Map((titles ?? []).slice(1).map((title, index) => [title, Number(values?.[index + 1])]));
+}
+
+/** Eight receive columns, then eight transmit ones: bytes packets errs drop … (net/core/net-procfs.c). */
+function interfacesOf(text: string): ProcessFacts["interfaces"] {
+  return text.split("\n").flatMap((line) => {
+    const match = /^\s*([^\s:]+):\s*(.+)$/.exec(line);
+    if (match === null) return [];
+    const cells = (match[2] ?? "").trim().split(/\s+/).map(Number);
+    const at = (index: number) => cells[index] ?? 0;
+    return [{ name: match[1] ?? "", rxErrors: at(2), rxDropped: at(3), txErrors: at(10), txDropped: at(11) }];
+  });
+}
