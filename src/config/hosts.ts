@@ -111,10 +111,17 @@ export function resolveHost(input: HostInput, around: HostSurroundings): HostCon
       (key) => input[key] !== undefined,
     );
     if (strangers.length > 0) {
-      return strangers.map((key) => ({ key, problem: "has no meaning together with `local: true`" }));
+      return strangers.map((key) => ({
+        key,
+        problem: "has no meaning together with `local: true`",
+      }));
     }
     const named = input.dockerSocket ? expandHome(input.dockerSocket, around) : null;
-    return { ...base, local: true, dockerSocket: named ?? localSocket(around.dockerHost) };
+    return {
+      ...base,
+      local: true,
+      dockerSocket: named ?? localSocket(around.dockerHost),
+    };
   }
   return resolveSshHost(input, base, around);
 }
@@ -124,7 +131,13 @@ function resolveSshHost(
   base: Pick<HostConfig, "name" | "kernelLog" | "labels" | "remediateDockerSocket">,
   around: HostSurroundings,
 ): SshHostConfig | HostProblem[] {
-  if (!input.address) return [{ key: "name", problem: "needs an `address`, or `local: true` for this machine" }];
+  if (!input.address)
+    return [
+      {
+        key: "name",
+        problem: "needs an `address`, or `local: true` for this machine",
+      },
+    ];
   const alias = lookUpAlias(around.sshConfig, input.address);
   const problems: HostProblem[] = [];
   if (alias.proxy) {
@@ -136,7 +149,10 @@ function resolveSshHost(
   const user = input.user ?? alias.user ?? around.userName;
   if (!user) problems.push({ key: "name", problem: "needs a `user`" });
   if (input.hostKey !== undefined && input.knownHostsFile !== undefined) {
-    problems.push({ key: "knownHostsFile", problem: "and `hostKey` are both given: keep one" });
+    problems.push({
+      key: "knownHostsFile",
+      problem: "and `hostKey` are both given: keep one",
+    });
   }
   const path = (file: string | null | undefined) => (file ? expandHome(file, around) : null);
   const identityFile = path(input.identityFile ?? alias.identityFile);

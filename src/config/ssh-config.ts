@@ -23,7 +23,10 @@ export function parseSshConfig(text: string): SshAlias[] {
     const keyword = (found[1] as string).toLowerCase();
     const value = (found[2] as string).replace(/^"(.*)"$/, "$1");
     if (keyword === "host" || keyword === "match") {
-      block = { patterns: keyword === "host" ? value.split(/\s+/) : [], values: new Map() };
+      block = {
+        patterns: keyword === "host" ? value.split(/\s+/) : [],
+        values: new Map(),
+      };
       blocks.push(block);
     } else if (!block.values.has(keyword)) block.values.set(keyword, value);
   }

@@ -1,4 +1,5 @@
 import type { Gap, Reading, SourceName } from "./evidence.ts";
+import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
 
 /** What a missing source weakens, in words for the person who reads the answer. */
@@ -52,7 +53,8 @@ export function gapsOf(world: Pick<World, "readings" | "hosts">): Gap[] {
 function uncoveredEvents(world: Pick<World, "hosts">): Gap[] {
   return world.hosts.flatMap((host) => {
     const window = host.events?.value;
-    if (window === undefined || window.completeSinceMs === null || window.completeSinceMs <= window.sinceMs) return [];
+    const overflowed = window !== undefined && window.events.length >= limits.engineEvents;
+    if (window === undefined || !overflowed || window.completeSinceMs === null) return [];
     const since = new Date(window.completeSinceMs).toISOString();
     return [
       {

@@ -208,7 +208,10 @@ function networkReads(host: string, views: ContainerView[]): PlannedRead[] {
 function subjectReads(view: ContainerView): PlannedRead[] {
   const about = { host: view.host, containerId: view.id };
   const imageId = view.inspect?.value.imageId;
-  const reads: PlannedRead[] = [{ ...about, source: "docker-changes", args: null }];
+  const reads: PlannedRead[] = [];
+  // Comparing a container with its image takes the engine a second, so only where somebody was inside.
+  if (view.events.some((event) => event.action.startsWith("exec_create")))
+    reads.push({ ...about, source: "docker-changes", args: null });
   if (imageId !== undefined) reads.push({ ...about, source: "docker-image", args: { imageId } });
   return reads;
 }

@@ -144,7 +144,11 @@ function hostView(name: string, readings: readonly Reading[]): HostView {
     name,
     clockOffsetMs: clock === null ? 0 : clock.value.hostTimeMs - clock.reading.atMs,
     engine: lastOk(readings, "docker-info", name),
-    events: lastOk(readings, "docker-events", name),
+    events: coveredEvents(
+      lastOk(readings, "docker-events", name),
+      lastOk(readings, "docker-networks", name),
+      lastOk(readings, "docker-info", name),
+    ),
     kernel: lastOk(readings, "kernel-log", name),
     facts: lastOk(readings, "host-facts", name),
     disk: lastOk(readings, "host-disk", name),
@@ -153,6 +157,22 @@ function hostView(name: string, readings: readonly Reading[]): HostView {
     volumes: lastOk(readings, "docker-volumes", name),
     list: lastOk(readings, "docker-list", name),
   };
+}
+
+/**
+ * The engine makes its default bridge anew at every start, so with fewer events than it remembers the window is complete
+ * from then on. With live restore a daemon may start without doing so; then only its oldest event proves anything.
+ */
+function coveredEvents(
+  events: HostView["events"],
+  networks: HostView["networks"],
+  engine: HostView["engine"],
+): HostView["events"] {
+  const startedAtMs = networks?.value.find((network) => network.name === "bridge")?.createdAtMs ?? null;
+  if (events === null || startedAtMs === null || engine?.value.liveRestore !== false) return events;
+  if (events.value.events.length >= limits.engineEvents) return events;
+  const completeSinceMs = Math.max(events.value.sinceMs, startedAtMs);
+  return { reading: events.reading, value: { ...events.value, completeSinceMs } };
 }
 
 function containerViews(host: HostView, readings: readonly Reading[]): ContainerView[] {

@@ -12,7 +12,12 @@ export function channelSocket(channel: ClientChannel, onGone: () => void = () =>
       channel.resume();
     },
     write(chunk, _encoding, done) {
-      if (!channel.writable) done(Object.assign(new Error("write after the channel closed"), { code: "EPIPE" }));
+      if (!channel.writable)
+        done(
+          Object.assign(new Error("write after the channel closed"), {
+            code: "EPIPE",
+          }),
+        );
       else channel.write(chunk, done);
     },
     final(done) {
@@ -47,5 +52,11 @@ export function channelSocket(channel: ClientChannel, onGone: () => void = () =>
 /** What node:http calls on a socket and a plain stream lacks; keep-alive and delay belong to the connection below. */
 function asSocket(stream: Duplex): Duplex {
   const same = () => stream;
-  return Object.assign(stream, { setKeepAlive: same, setNoDelay: same, setTimeout: same, ref: same, unref: same });
+  return Object.assign(stream, {
+    setKeepAlive: same,
+    setNoDelay: same,
+    setTimeout: same,
+    ref: same,
+    unref: same,
+  });
 }

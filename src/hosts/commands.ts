@@ -15,7 +15,10 @@ export interface CommandForm {
 export function commandForm(command: ReadCommand): CommandForm {
   switch (command.command) {
     case "kernel-log":
-      return { argvs: [kernelLogArgv(command.via)], maxBytes: limits.kernelLogBytes };
+      return {
+        argvs: [kernelLogArgv(command.via)],
+        maxBytes: limits.kernelLogBytes,
+      };
     case "files":
       return {
         argvs: [["head", "-v", "-c", String(limits.fileBytes), "--", ...checkedPaths(command.paths)]],
@@ -27,9 +30,15 @@ export function commandForm(command: ReadCommand): CommandForm {
         maxBytes: limits.commandOutputBytes,
       };
     case "disk":
-      return { argvs: [english("df", "-PkT"), english("df", "-Pk")], maxBytes: limits.commandOutputBytes };
+      return {
+        argvs: [english("df", "-PkT"), english("df", "-Pk")],
+        maxBytes: limits.commandOutputBytes,
+      };
     case "inodes":
-      return { argvs: [english("df", "-Pi")], maxBytes: limits.commandOutputBytes };
+      return {
+        argvs: [english("df", "-Pi")],
+        maxBytes: limits.commandOutputBytes,
+      };
     case "clock":
       return { argvs: [["date", "-u", "+%s.%N"]], maxBytes: 1_000 };
     case "processes":

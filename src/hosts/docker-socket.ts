@@ -69,15 +69,17 @@ export function createDockerSocket(link: HostLink, socketPath: string): DockerSo
   };
 }
 
-/** An agent that speaks HTTP over the engine's socket. Kept-alive where reads follow each other. */
-export function createDockerAgent(socket: DockerSocket, keepAlive: boolean): http.Agent {
-  const agent = new http.Agent({ keepAlive, maxSockets: keepAlive ? limits.dockerSockets : Number.POSITIVE_INFINITY });
+/** An agent that speaks HTTP over the engine's socket. A connection that brought more than `maxBytes` is closed. */
+export function createDockerAgent(
+  socket: DockerSocket,
+  options: { keepAlive: boolean; maxBytes: number | null },
+): http.Agent {
+  const { keepAlive, maxBytes } = options;
+  const agent = new http.Agent({ keepAlive });
   agent.createConnection = (_options, done) => {
     socket.dial(limits.readTimeoutMs).then(
       (dialled) => {
-        // Sessions are few (MaxSessions), and commands need some too.
-        if (keepAlive && socket.way() === "dial-stdio") agent.maxSockets = limits.dockerSocketsOverExec;
-        if (dialled.ok) done?.(null, dialled.stream);
+        if (dialled.ok) done?.(null, maxBytes === null ? dialled.stream : bounded(dialled.stream, maxBytes));
         else done?.(Object.assign(new Error(dialled.reason), { failure: dialled }), null as never);
       },
       (fault) => done?.(fault, null as never),
@@ -87,9 +89,20 @@ export function createDockerAgent(socket: DockerSocket, keepAlive: boolean): htt
   return agent;
 }
 
+function bounded(stream: Duplex, maxBytes: number): Duplex {
+  let seen = 0;
+  return stream.on("data", (chunk: Buffer) => {
+    seen += chunk.length;
+    if (seen > maxBytes) stream.destroy(new Error(`the engine sent more than ${maxBytes} bytes`));
+  });
+}
+
 async function explainWithoutCli(link: HostLink, path: string, timeoutMs: number): Promise<Failure> {
   const test = async (flag: "-e" | "-w") => {
-    const tested = await link.exec(["test", flag, path], { maxBytes: 1_000, timeoutMs });
+    const tested = await link.exec(["test", flag, path], {
+      maxBytes: 1_000,
+      timeoutMs,
+    });
     return tested.ok ? tested.exitCode === 0 : null;
   };
   const [exists, writable] = await Promise.all([test("-e"), test("-w")]);

@@ -4,6 +4,7 @@ import { Fault } from "../core/result.ts";
 import type { DockerRead } from "../ports.ts";
 import { createDockerAgent, createDockerSocket, type SocketWay } from "./docker-socket.ts";
 import { abortFailure, deadline, errorText, type Failure, failure, type HostLink } from "./link.ts";
+import { createSlots } from "./slots.ts";
 
 export type DockerAnswer = { ok: true; status: number; body: Buffer; truncated: boolean } | Failure;
 
@@ -18,8 +19,11 @@ export interface DockerReader {
 
 export function createDockerReader(link: HostLink, socketPath: string): DockerReader {
   const socket = createDockerSocket(link, socketPath);
-  const agent = createDockerAgent(socket, true);
-  const followAgent = createDockerAgent(socket, false);
+  const agent = createDockerAgent(socket, { keepAlive: true, maxBytes: null });
+  const followAgent = createDockerAgent(socket, { keepAlive: false, maxBytes: null });
+  // The agent's own maxSockets counts a connection only once it is made, so it does not hold back a burst.
+  const slots = createSlots(limits.dockerSockets);
+  const execSlots = createSlots(limits.dockerSocketsOverExec);
 
   return {
     way: socket.way,
@@ -27,12 +31,17 @@ export function createDockerReader(link: HostLink, socketPath: string): DockerRe
       const path = dockerPath(read);
       if (path === null) return failure("malformed", "not a name or id that the engine could know");
       const maxBytes = read.read === "logs" ? limits.logBytes : limits.dockerReplyBytes;
-      const answer = await getRetried(agent, path, maxBytes, signal);
-      // A host whose ps knows no such columns (BusyBox) answers 500; the engine's own default is better than nothing.
-      if (read.read === "top" && answer.ok && answer.status >= 400 && answer.status !== 404) {
-        return getRetried(agent, path.replace(/\?.*$/, ""), maxBytes, signal);
+      const queue = socket.way() === "dial-stdio" ? execSlots : slots;
+      const release = await queue.acquire(signal ?? AbortSignal.timeout(limits.gatherDeadlineMs)).catch(() => null);
+      if (!release) return failure("timeout", `GET ${path} waited too long for other reads of ${link.host}`);
+      try {
+        const answer = await getRetried(agent, path, maxBytes, signal);
+        // A host whose ps knows no such columns (BusyBox) answers 500; the engine's own default is better than nothing.
+        const noColumns = read.read === "top" && answer.ok && answer.status >= 400 && answer.status !== 404;
+        return noColumns ? await getRetried(agent, path.replace(/\?.*$/, ""), maxBytes, signal) : answer;
+      } finally {
+        release();
       }
-      return answer;
     },
     follow: (sinceMs, onEvent, signal) =>
       follow(followAgent, link.host, `/events?since=${seconds(sinceMs)}`, onEvent, signal),
@@ -96,11 +105,17 @@ async function getRetried(
   maxBytes: number,
   signal?: AbortSignal,
 ): Promise<DockerAnswer> {
-  const first = await get(agent, path, maxBytes, signal);
-  return !first.ok && first.lost && !signal?.aborted ? get(agent, path, maxBytes, signal) : first;
+  const first = await getDocker(agent, path, maxBytes, signal);
+  return !first.ok && first.lost && !signal?.aborted ? getDocker(agent, path, maxBytes, signal) : first;
 }
 
-function get(agent: http.Agent, path: string, maxBytes: number, signal?: AbortSignal): Promise<DockerAnswer> {
+/** One GET with a size limit and a deadline. Rejects only with a `Fault` of connecting. */
+export function getDocker(
+  agent: http.Agent,
+  path: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<DockerAnswer> {
   const limit = deadline(limits.readTimeoutMs, signal);
   return new Promise((resolve, reject) => {
     const request = http.get({ agent, path, headers: { Host: "docker" } });

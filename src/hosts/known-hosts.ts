@@ -11,7 +11,7 @@ export type KeyJudgement = "accepted" | "unknown" | "changed" | "revoked";
 /** What a host's key must be. */
 export type KeyPolicy =
   | { by: "fingerprint"; fingerprint: string }
-  | { by: "keys"; accepted: HostKey[]; revoked: HostKey[]; source: string }
+  | { by: "keys"; accepted: HostKey[]; revoked: HostKey[] }
   | { by: "nothing" };
 
 export function judgeHostKey(policy: KeyPolicy, blob: Buffer): KeyJudgement {

@@ -11,14 +11,27 @@ export interface Failure {
   lost: boolean;
 }
 
-export type ExecResult = { ok: true; exitCode: number; stdout: Buffer; stderr: Buffer; truncated: boolean } | Failure;
+export type ExecResult =
+  | {
+      ok: true;
+      exitCode: number;
+      stdout: Buffer;
+      stderr: Buffer;
+      truncated: boolean;
+    }
+  | Failure;
 
 export type DialFailure = "refused" | "timeout" | "reset" | "unreachable" | "dns" | "closed" | "denied" | "missing";
 
 /** `forbidden` means that the way is closed (no forwarding), so nothing is known about the far end. */
 export type DialResult =
   | { ok: true; stream: Duplex }
-  | { ok: false; kind: DialFailure | "forbidden"; detail: string; lost: boolean };
+  | {
+      ok: false;
+      kind: DialFailure | "forbidden";
+      detail: string;
+      lost: boolean;
+    };
 
 export interface ExecOptions {
   maxBytes: number;
@@ -79,5 +92,7 @@ export function dialFailureKind(text: string): DialFailure | null {
 
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(errorText).join("; ");
-  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return !code || message.includes(code) ? message || String(code) : `${code} ${message}`;
 }

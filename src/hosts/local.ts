@@ -13,6 +13,7 @@ import {
   failure,
   type HostLink,
 } from "./link.ts";
+import { collectOutput } from "./output.ts";
 
 /** This machine, without SSH: the same verbs by child processes (argument lists, no shell) and sockets. */
 export function createLocalLink(host: string): HostLink {
@@ -26,7 +27,12 @@ export function createLocalLink(host: string): HostLink {
       argv[0] === "head"
         ? printFiles(argv.slice(argv.indexOf("--") + 1))
         : runProgram(argv, options.maxBytes, deadline(options.timeoutMs, options.signal), options.timeoutMs),
-    execStream: async () => ({ ok: false, kind: "forbidden", detail: "not needed on this machine", lost: false }),
+    execStream: async () => ({
+      ok: false,
+      kind: "forbidden",
+      detail: "not needed on this machine",
+      lost: false,
+    }),
     dialUnix: (path, timeoutMs) => dial(connect({ path }), timeoutMs, deadline(timeoutMs)),
     dialTcp: (address, port, timeoutMs, signal) =>
       dial(connect({ host: address, port, noDelay: true }), timeoutMs, deadline(timeoutMs, signal)),
@@ -37,7 +43,12 @@ export function createLocalLink(host: string): HostLink {
 function dial(socket: Socket, timeoutMs: number, limit: AbortSignal): Promise<DialResult> {
   return new Promise((resolve) => {
     const tooLate = () => {
-      resolve({ ok: false, kind: "timeout", detail: `no answer within ${timeoutMs} ms`, lost: false });
+      resolve({
+        ok: false,
+        kind: "timeout",
+        detail: `no answer within ${timeoutMs} ms`,
+        lost: false,
+      });
       socket.destroy();
     };
     limit.addEventListener("abort", tooLate, { once: true });
@@ -45,10 +56,15 @@ function dial(socket: Socket, timeoutMs: number, limit: AbortSignal): Promise<Di
       limit.removeEventListener("abort", tooLate);
       resolve({ ok: true, stream: socket });
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
+    socket.once("error", (error) => {
       limit.removeEventListener("abort", tooLate);
-      const detail = `${error.code ?? ""} ${errorText(error)}`.trim();
-      resolve({ ok: false, kind: dialFailureKind(detail) ?? "closed", detail, lost: false });
+      const detail = errorText(error);
+      resolve({
+        ok: false,
+        kind: dialFailureKind(detail) ?? "closed",
+        detail,
+        lost: false,
+      });
     });
     if (limit.aborted) tooLate();
   });
@@ -65,40 +81,25 @@ function runProgram(
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       // Nothing of our own environment goes along: it holds tokens.
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C", TZ: "UTC" },
+      env: {
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        LC_ALL: "C",
+        TZ: "UTC",
+      },
     });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    let bytes = 0;
-    let truncated = false;
+    const output = collectOutput(maxBytes, () => finish(output.result(0)));
     const finish = (result: ExecResult) => {
       limit.removeEventListener("abort", onAbort);
       child.kill("SIGKILL");
       resolve(result);
     };
-    const output = (exitCode: number): ExecResult => ({
-      ok: true,
-      exitCode,
-      stdout: Buffer.concat(stdout),
-      stderr: Buffer.concat(stderr),
-      truncated,
-    });
     const onAbort = () => finish(abortFailure(limit, argv.join(" "), timeoutMs));
-    const take = (chunks: Buffer[]) => (chunk: Buffer) => {
-      if (truncated) return;
-      const room = maxBytes - bytes;
-      chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-      bytes += Math.min(chunk.length, room);
-      if (chunk.length <= room) return;
-      truncated = true;
-      finish(output(0));
-    };
-    child.stdout.on("data", take(stdout));
-    child.stderr.on("data", take(stderr));
+    child.stdout.on("data", output.stdout);
+    child.stderr.on("data", output.stderr);
     child.once("error", (error: NodeJS.ErrnoException) =>
-      finish(error.code === "ENOENT" ? output(127) : failure("failed", errorText(error))),
+      finish(error.code === "ENOENT" ? output.result(127) : failure("failed", errorText(error))),
     );
-    child.once("close", (code) => finish(output(code ?? 128)));
+    child.once("close", (code) => finish(output.result(code ?? 128)));
     limit.addEventListener("abort", onAbort, { once: true });
     if (limit.aborted) onAbort();
   });
@@ -129,7 +130,9 @@ async function readStart(path: string): Promise<Buffer | string> {
     const chunks: Buffer[] = [];
     // Kernel files have no size and answer in pieces: read until they end.
     for (let bytes = 0; bytes < limits.fileBytes; ) {
-      const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(limits.fileBytes - bytes) });
+      const { bytesRead, buffer } = await file.read({
+        buffer: Buffer.alloc(limits.fileBytes - bytes),
+      });
       if (bytesRead === 0) break;
       chunks.push(buffer.subarray(0, bytesRead));
       bytes += bytesRead;

@@ -13,13 +13,8 @@ type Outcome = Partial<
 /** Makes one connection from the host's point of view. Answers for whatever happens; throws only `Fault` of connecting. */
 export async function probeFrom(link: HostLink, request: ProbeRequest, signal?: AbortSignal): Promise<Outcome> {
   const limit = deadline(limits.probeTimeoutMs, signal);
-  if (
-    !/^[A-Za-z0-9_.:%-]{1,253}$/.test(request.address) ||
-    !Number.isInteger(request.port) ||
-    request.port < 1 ||
-    request.port > 65_535
-  ) {
-    return { unavailable: { code: "malformed", reason: "not an address that could be probed", fix: null } };
+  if (!isSendable(request)) {
+    return { unavailable: { code: "malformed", reason: "not an address or path that could be probed", fix: null } };
   }
   const dialled = await link.dialTcp(request.address, request.port, limits.probeTimeoutMs, limit);
   if (!dialled.ok) return dialOutcome(link, dialled);
@@ -29,6 +24,13 @@ export async function probeFrom(link: HostLink, request: ProbeRequest, signal?: 
   } finally {
     stream.destroy();
   }
+}
+
+function isSendable(request: ProbeRequest): boolean {
+  const { address, port } = request;
+  if (!/^[A-Za-z0-9_.:%-]{1,253}$/.test(address) || !Number.isInteger(port) || port < 1 || port > 65_535) return false;
+  if (request.probe !== "http") return true;
+  return /^\/[\x21-\x7e]*$/.test(request.path) && !/[^\x21-\x7e]/.test(request.hostHeader ?? "");
 }
 
 function dialOutcome(link: HostLink, dialled: { kind: string; detail: string; lost: boolean }): Outcome {
@@ -46,17 +48,30 @@ function dialOutcome(link: HostLink, dialled: { kind: string; detail: string; lo
     case "missing":
       return { failure: "dns", detail: dialled.detail };
     case "closed":
-      if (dialled.lost) return { unavailable: { code: "unreachable", reason: dialled.detail, fix: null } };
+      if (dialled.lost)
+        return {
+          unavailable: {
+            code: "unreachable",
+            reason: dialled.detail,
+            fix: null,
+          },
+        };
       return { failure: "closed", detail: dialled.detail };
     default:
-      return { failure: dialled.kind as RawProbe["failure"], detail: dialled.detail };
+      return {
+        failure: dialled.kind as RawProbe["failure"],
+        detail: dialled.detail,
+      };
   }
 }
 
 function withDeadline(limit: AbortSignal, stream: Duplex, work: Promise<Outcome>): Promise<Outcome> {
   return new Promise((resolve) => {
     const tooLate = () => {
-      resolve({ failure: "timeout", detail: `connected, but no answer within ${limits.probeTimeoutMs} ms` });
+      resolve({
+        failure: "timeout",
+        detail: `connected, but no answer within ${limits.probeTimeoutMs} ms`,
+      });
       stream.destroy();
     };
     limit.addEventListener("abort", tooLate, { once: true });
@@ -78,11 +93,17 @@ function exchange(stream: Duplex, request: ProbeRequest): Promise<Outcome> {
 
 async function handshake(stream: Duplex, serverName: string | null, startTls: "postgres" | null): Promise<Outcome> {
   if (startTls === "postgres" && !(await postgresAcceptsTls(stream))) {
-    return { failure: "tls", detail: "the server answered that it does not speak TLS" };
+    return {
+      failure: "tls",
+      detail: "the server answered that it does not speak TLS",
+    };
   }
   const secured = await secure(stream, serverName);
   return secured.ok
-    ? { detail: `${secured.socket.getProtocol()}`, certificate: certificateFacts(secured.socket) }
+    ? {
+        detail: `${secured.socket.getProtocol()}`,
+        certificate: certificateFacts(secured.socket),
+      }
     : secured.outcome;
 }
 
@@ -118,7 +139,12 @@ function secure(stream: Duplex, serverName: string | null): Promise<Secured> {
       const byPeer = seen.failure === "reset" || /disconnected before secure/i.test(errorText(error));
       resolve({
         ok: false,
-        outcome: byPeer ? { ...seen, failure: "closed" } : { failure: "tls", detail: errorText(error) },
+        outcome: byPeer
+          ? { ...seen, failure: "closed" }
+          : {
+              failure: "tls",
+              detail: (error as { reason?: string }).reason ?? errorText(error),
+            },
       });
     });
   });
@@ -144,13 +170,6 @@ function certificateFacts(socket: tls.TLSSocket): RawProbe["certificate"] {
 }
 
 async function httpExchange(stream: Duplex, request: Extract<ProbeRequest, { probe: "http" }>): Promise<Outcome> {
-  if (
-    !request.path.startsWith("/") ||
-    /[^\x21-\x7e]/.test(request.path) ||
-    /[^\x21-\x7e]/.test(request.hostHeader ?? "")
-  ) {
-    return { unavailable: { code: "malformed", reason: "not a path that could be asked for", fix: null } };
-  }
   const host =
     request.hostHeader ?? `${isIP(request.address) === 6 ? `[${request.address}]` : request.address}:${request.port}`;
   let carrier = stream;
@@ -169,7 +188,12 @@ function httpGet(stream: Duplex, path: string, host: string): Promise<Outcome> {
   return new Promise((resolve) => {
     const request = http.get({
       path,
-      headers: { Host: host, "User-Agent": "room137", Accept: "*/*", Connection: "close" },
+      headers: {
+        Host: host,
+        "User-Agent": "room137",
+        Accept: "*/*",
+        Connection: "close",
+      },
       createConnection: () => stream,
     });
     request.on("error", (error) => resolve(streamOutcome(error)));
@@ -201,9 +225,13 @@ function flatHeaders(headers: http.IncomingHttpHeaders): Record<string, string> 
 }
 
 function streamOutcome(error: unknown): Outcome {
-  const text = `${(error as NodeJS.ErrnoException).code ?? ""} ${errorText(error)}`.trim();
+  const text = errorText(error);
+  if (text.startsWith("HPE_")) return { failure: "closed", detail: `the answer is not HTTP: ${text}` };
   if (/socket hang up|closed the connection|EPIPE|premature/i.test(text)) {
-    return { failure: "closed", detail: "the server closed the connection without an answer" };
+    return {
+      failure: "closed",
+      detail: "the server closed the connection without an answer",
+    };
   }
   const kind = dialFailureKind(text);
   if (kind === null || kind === "denied" || kind === "missing") return { failure: "closed", detail: text };

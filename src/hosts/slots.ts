@@ -1,8 +1,9 @@
 export interface Slots {
   /** Waits for a place; resolves with what gives it back (harmless when called twice). Rejects when aborted. */
   acquire(signal: AbortSignal): Promise<() => void>;
-  /** The far end allows fewer than thought: at most as many as are in use without the caller's own. False when that is none. */
-  shrink(): boolean;
+  inUse(): number;
+  /** The far end allows fewer than thought: from now on at most as many as are in use besides the caller's own. */
+  shrink(): void;
 }
 
 /** A first-come queue for a limited number of places. */
@@ -43,10 +44,9 @@ export function createSlots(limit: number): Slots {
         signal.addEventListener("abort", leave, { once: true });
       });
     },
+    inUse: () => used,
     shrink() {
-      if (used <= 1) return false;
-      places = used - 1;
-      return true;
+      places = Math.max(1, Math.min(places, used - 1));
     },
   };
 }

@@ -27,8 +27,6 @@ export interface SshTarget {
   knownHostsFile: string | null;
 }
 
-type Algorithms = NonNullable<ssh2.ConnectConfig["algorithms"]>["serverHostKey"];
-
 /** What a key type is called when it signs: an ssh-rsa key signs as rsa-sha2-* (RFC 8332). */
 const keyFamilies: Record<string, string[]> = {
   "ssh-ed25519": ["ssh-ed25519"],
@@ -46,29 +44,21 @@ export async function connectSsh(target: SshTarget): Promise<ssh2.Client> {
   const [policy, credential] = await Promise.all([keyPolicy(target), readCredential(target)]);
   if (policy.by !== "fingerprint") {
     const known = policy.by === "keys" ? policy.accepted.flatMap((key) => keyFamilies[key.type] ?? []) : [];
-    return logIn(
-      target,
-      policy,
-      credential,
-      known.length > 0 ? ({ prepend: known, append: [], remove: [] } as never) : undefined,
-    );
+    return logIn(target, policy, credential, known);
   }
   // A fingerprint does not say its key's type, and the server shows one key only: ask for the other types in turn.
   let refused: unknown;
-  for (const types of [undefined, keyFamilies["ecdsa-sha2-nistp256"], keyFamilies["ssh-rsa"]]) {
+  for (const types of ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"]) {
     try {
-      return await logIn(target, policy, credential, types as Algorithms);
+      return await logIn(target, policy, credential, keyFamilies[types] ?? []);
     } catch (error) {
-      if (refused !== undefined && !isKeyFault(error)) break;
-      if (!isKeyFault(error)) throw error;
+      // After the first refusal only that one is told: that a server has no key of some type is nobody's news.
+      const keyRefused = error instanceof Fault && error.code === "host-key-changed";
+      if (refused === undefined && !keyRefused) throw error;
       refused ??= error;
     }
   }
   throw refused;
-}
-
-function isKeyFault(error: unknown): boolean {
-  return error instanceof Fault && error.code === "host-key-changed";
 }
 
 async function keyPolicy(target: SshTarget): Promise<KeyPolicy> {
@@ -77,7 +67,7 @@ async function keyPolicy(target: SshTarget): Promise<KeyPolicy> {
     const key = parseKeyLine(target.hostKey);
     if (!key)
       throw new Fault("config-invalid", `the hostKey of ${target.host} is not a public key`, keyAdvice(target, null));
-    return { by: "keys", accepted: [key], revoked: [], source: "the config" };
+    return { by: "keys", accepted: [key], revoked: [] };
   }
   if (!target.knownHostsFile) return { by: "nothing" };
   const text = await readFile(target.knownHostsFile, "utf8").catch((error) => {
@@ -88,7 +78,10 @@ async function keyPolicy(target: SshTarget): Promise<KeyPolicy> {
     );
   });
   const names = target.alias ? [target.address, target.alias] : [target.address];
-  return { by: "keys", ...knownHostKeys(text, names, target.port), source: target.knownHostsFile };
+  return {
+    by: "keys",
+    ...knownHostKeys(text, names, target.port),
+  };
 }
 
 interface Credential {
@@ -133,7 +126,7 @@ async function logIn(
   target: SshTarget,
   policy: KeyPolicy,
   credential: Credential,
-  serverHostKey: Algorithms | undefined,
+  firstKeyTypes: readonly string[],
 ): Promise<ssh2.Client> {
   const sock = await openTcp(target);
   const client = new ssh2.Client();
@@ -154,7 +147,7 @@ async function logIn(
       ...credential,
       readyTimeout: limits.connectTimeoutMs,
       keepaliveInterval: limits.keepaliveIntervalMs,
-      ...(serverHostKey ? { algorithms: { serverHostKey } } : {}),
+      algorithms: { serverHostKey: keyOrder(firstKeyTypes) as ssh2.ServerHostKeyAlgorithm[] },
       hostVerifier: (blob: Buffer) => {
         keyFault = keyFaultOf(target, policy, blob);
         return keyFault === null;
@@ -163,10 +156,19 @@ async function logIn(
   });
 }
 
+/** The wanted types first, so that a server with several keys shows the one that is known. */
+function keyOrder(first: readonly string[]): string[] {
+  return [...new Set([...first, ...Object.values(keyFamilies).flat()])];
+}
+
 function openTcp(target: SshTarget): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // Without noDelay small requests wait up to 40 ms for Nagle's algorithm and the delayed acknowledgement.
-    const sock = tcpConnect({ host: target.address, port: target.port, noDelay: true });
+    const sock = tcpConnect({
+      host: target.address,
+      port: target.port,
+      noDelay: true,
+    });
     const timer = setTimeout(
       () => sock.destroy(Object.assign(new Error("timed out"), { code: "ETIMEDOUT" })),
       limits.connectTimeoutMs,
@@ -185,7 +187,7 @@ function openTcp(target: SshTarget): Promise<Socket> {
 
 function unreachableFault(target: SshTarget, error: unknown): Fault {
   const where = `${target.address}:${target.port}`;
-  const text = `${(error as NodeJS.ErrnoException).code ?? ""} ${errorText(error)}`;
+  const text = errorText(error);
   const kind = dialFailureKind(text);
   const next =
     kind === "dns"
@@ -193,7 +195,7 @@ function unreachableFault(target: SshTarget, error: unknown): Fault {
       : kind === "refused"
         ? "start sshd there (sudo systemctl start ssh), or correct the port in the config"
         : "check that the host is up and that a firewall lets this machine in";
-  return new Fault("host-unreachable", `could not connect to ${target.host} at ${where}: ${text.trim()}`, next, {
+  return new Fault("host-unreachable", `could not connect to ${target.host} at ${where}: ${text}`, next, {
     cause: error,
   });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type ssh2 from "ssh2";
 import { limits } from "../core/limits.ts";
 import { Fault } from "../core/result.ts";
@@ -15,6 +16,7 @@ import {
   failure,
   type HostLink,
 } from "./link.ts";
+import { collectOutput } from "./output.ts";
 import { createSlots, type Slots } from "./slots.ts";
 import { connectSsh, type SshTarget } from "./ssh-connect.ts";
 
@@ -22,25 +24,57 @@ interface Live {
   client: ssh2.Client;
   slots: Slots;
   connectMs: number;
+  /** Whether a command has run on this connection. */
+  ranCommands: boolean;
 }
 
 /** One kept SSH connection. It is opened on first use, shared, and opened again on the next use after a loss. */
 export function createSshLink(deps: { target: SshTarget; clock: Clock; random?: () => number }): HostLink {
+  const { target } = deps;
+  const kept = keepConnection(deps);
+  return {
+    host: target.host,
+    user: target.user,
+    local: false,
+    generation: kept.generation,
+    async connect() {
+      const startedWith = kept.generation();
+      const { connectMs } = await kept.live();
+      return kept.generation() === startedWith ? 0 : connectMs;
+    },
+    async exec(argv, options) {
+      const signal = deadline(options.timeoutMs, options.signal);
+      const line = shellLine(argv);
+      return execOn(await kept.live(), line, { ...options, signal });
+    },
+    async execStream(argv, timeoutMs) {
+      const limit = deadline(timeoutMs);
+      const line = shellLine(argv);
+      const opened = await openExec(await kept.live(), line, limit, timeoutMs, channelSocket);
+      return opened.ok ? { ok: true, stream: opened.value } : opened;
+    },
+    async dialUnix(path, timeoutMs) {
+      const { client } = await kept.live();
+      return dialChannel(deadline(timeoutMs), timeoutMs, (done) => client.openssh_forwardOutStreamLocal(path, done));
+    },
+    async dialTcp(address, port, timeoutMs, signal) {
+      const { client } = await kept.live();
+      return dialChannel(deadline(timeoutMs, signal), timeoutMs, (done) =>
+        client.forwardOut("127.0.0.1", 0, address, port, done),
+      );
+    },
+    close: kept.close,
+  };
+}
+
+/** `live` is shared by all who ask meanwhile; `generation` grows with every new connection. */
+function keepConnection(deps: { target: SshTarget; clock: Clock; random?: () => number }) {
   const { target, clock, random = Math.random } = deps;
   let live: Promise<Live> | null = null;
   let generation = 0;
   let failures = 0;
   let refusal: { fault: unknown; untilMs: number } | null = null;
   let closed = false;
-
-  function connected(): Promise<Live> {
-    if (closed) return Promise.reject(new Fault("host-unreachable", `${target.host} was closed`, "ask again"));
-    if (live) return live;
-    // A host that just refused is not asked again at once: sshd and fail2ban count failed logins.
-    if (refusal && clock.nowMs() < refusal.untilMs) return Promise.reject(refusal.fault);
-    live = open();
-    return live;
-  }
 
   async function open(): Promise<Live> {
     const startMs = clock.nowMs();
@@ -53,7 +87,8 @@ export function createSshLink(deps: { target: SshTarget; clock: Clock; random?: 
         live = null;
       });
       if (closed) client.end();
-      return { client, slots: createSlots(limits.sshChannels), connectMs: Math.max(1, clock.nowMs() - startMs) };
+      const connectMs = Math.max(1, clock.nowMs() - startMs);
+      return { client, slots: createSlots(limits.sshChannels), connectMs, ranCommands: false };
     } catch (fault) {
       live = null;
       const delayMs = Math.min(limits.reconnectDelayMaxMs, limits.reconnectDelayMs * 2 ** failures);
@@ -64,39 +99,15 @@ export function createSshLink(deps: { target: SshTarget; clock: Clock; random?: 
   }
 
   return {
-    host: target.host,
-    user: target.user,
-    local: false,
     generation: () => generation,
-    async connect() {
-      const startedWith = generation;
-      const { connectMs } = await connected();
-      return generation === startedWith ? 0 : connectMs;
+    live(): Promise<Live> {
+      if (closed) return Promise.reject(new Fault("host-unreachable", `${target.host} was closed`, "ask again"));
+      // A host that just refused is not asked again at once: sshd and fail2ban count failed logins.
+      if (!live && refusal && clock.nowMs() < refusal.untilMs) return Promise.reject(refusal.fault);
+      live ??= open();
+      return live;
     },
-    async exec(argv, options) {
-      const limit = deadline(options.timeoutMs, options.signal);
-      const line = shellLine(argv);
-      const { client, slots } = await connected();
-      return execOn(client, slots, line, { ...options, signal: limit });
-    },
-    async execStream(argv, timeoutMs) {
-      const limit = deadline(timeoutMs);
-      const line = shellLine(argv);
-      const { client, slots } = await connected();
-      const opened = await openExec(client, slots, line, limit, timeoutMs);
-      return opened.ok ? { ok: true, stream: channelSocket(opened.channel, opened.release) } : opened;
-    },
-    async dialUnix(path, timeoutMs) {
-      const { client } = await connected();
-      return dialChannel(deadline(timeoutMs), timeoutMs, (done) => client.openssh_forwardOutStreamLocal(path, done));
-    },
-    async dialTcp(address, port, timeoutMs, signal) {
-      const { client } = await connected();
-      return dialChannel(deadline(timeoutMs, signal), timeoutMs, (done) =>
-        client.forwardOut("127.0.0.1", 0, address, port, done),
-      );
-    },
-    async close() {
+    async close(): Promise<void> {
       closed = true;
       const last = await live?.catch(() => null);
       last?.client.end();
@@ -104,57 +115,74 @@ export function createSshLink(deps: { target: SshTarget; clock: Clock; random?: 
   };
 }
 
-type Opened = { ok: true; channel: ssh2.ClientChannel; release: () => void } | Extract<DialResult, { ok: false }>;
+type Opened<T> = { ok: true; value: T } | Extract<DialResult, { ok: false }>;
 type Opener = (done: (error: Error | undefined, channel: ssh2.ClientChannel) => void) => void;
 
-/** Opens a session channel. Where sshd's MaxSessions is lower than our limit, learns it and waits for a free place. */
-async function openExec(
-  client: ssh2.Client,
-  slots: Slots,
+/**
+ * Opens a session channel. A refusal has two harmless meanings where commands have run before: sshd has not yet cleared
+ * the last session away, so it is asked again; or MaxSessions is lower than our limit, so fewer are used from then on.
+ */
+async function openExec<T>(
+  live: Live,
   line: string,
   limit: AbortSignal,
   timeoutMs: number,
-): Promise<Opened> {
-  for (;;) {
+  adopt: (channel: ssh2.ClientChannel, release: () => void) => T,
+): Promise<Opened<T>> {
+  for (let tries = 1; ; tries += 1) {
     let release: () => void;
     try {
-      release = await slots.acquire(limit);
+      release = await live.slots.acquire(limit);
     } catch {
       return { ok: false, kind: "timeout", detail: `no channel became free within ${timeoutMs} ms`, lost: false };
     }
-    const opened = await openChannel(limit, timeoutMs, (done) => client.exec(line, done));
-    if (opened.ok) return { ok: true, channel: opened.channel, release };
-    const full = opened.kind === "forbidden" && slots.shrink();
+    const opened = await openChannel(
+      limit,
+      timeoutMs,
+      (done) => live.client.exec(line, done),
+      (channel) => adopt(channel, release),
+    );
+    if (opened.ok) {
+      live.ranCommands = true;
+      return opened;
+    }
+    const others = live.slots.inUse() > 1;
+    const again = opened.kind === "forbidden" && (live.ranCommands || others) && tries < limits.channelRetries;
+    if (again && others && tries >= limits.channelRetries / 2) live.slots.shrink();
+    else if (again) await sleep(limits.channelRetryDelayMs);
     release();
-    if (!full) return opened;
+    if (!again) return opened;
   }
 }
 
 async function dialChannel(limit: AbortSignal, timeoutMs: number, opener: Opener): Promise<DialResult> {
-  const opened = await openChannel(limit, timeoutMs, opener);
-  return opened.ok ? { ok: true, stream: channelSocket(opened.channel) } : opened;
+  const opened = await openChannel(limit, timeoutMs, opener, (channel) => channelSocket(channel));
+  return opened.ok ? { ok: true, stream: opened.value } : opened;
 }
 
-function openChannel(
+/** `adopt` runs within the callback: a quick command's exit and close may be in the very next bytes. */
+function openChannel<T>(
   limit: AbortSignal,
   timeoutMs: number,
   opener: Opener,
-): Promise<{ ok: true; channel: ssh2.ClientChannel } | Extract<DialResult, { ok: false }>> {
+  adopt: (channel: ssh2.ClientChannel) => T,
+): Promise<Opened<T>> {
   return new Promise((resolve) => {
     const tooLate = () =>
       resolve({ ok: false, kind: "timeout", detail: `no answer within ${timeoutMs} ms`, lost: false });
     limit.addEventListener("abort", tooLate, { once: true });
     const settle = (error: unknown, channel?: ssh2.ClientChannel) => {
       limit.removeEventListener("abort", tooLate);
-      if (error || !channel) return resolve(openFailure(error));
-      if (limit.aborted) return channel.destroy();
-      resolve({ ok: true, channel });
+      if (error || !channel) resolve(openFailure(error));
+      else if (limit.aborted) channel.destroy();
+      else resolve({ ok: true, value: adopt(channel) });
     };
     try {
-      opener((error, channel) => settle(error, channel));
+      opener(settle);
     } catch (error) {
       settle(error);
     }
+    if (limit.aborted) tooLate();
   });
 }
 
@@ -164,72 +192,49 @@ function openChannel(
  */
 function openFailure(error: unknown): Extract<DialResult, { ok: false }> {
   const detail = errorText(error).replace("(SSH) Channel open failure: ", "");
-  const reason = (error as { reason?: number | string }).reason;
-  const kind = dialFailureKind(detail);
-  if (/not connected|no response|connection lost|unexpected/i.test(detail)) {
+  if (/not connected|no response|connection lost/i.test(detail)) {
     return { ok: false, kind: "closed", detail: "the SSH connection was lost", lost: true };
   }
-  return { ok: false, kind: reason === 1 ? "forbidden" : (kind ?? "forbidden"), detail, lost: false };
+  const prohibited = (error as { reason?: unknown }).reason === 1;
+  return { ok: false, kind: prohibited ? "forbidden" : (dialFailureKind(detail) ?? "forbidden"), detail, lost: false };
 }
 
-async function execOn(
-  client: ssh2.Client,
-  slots: Slots,
-  line: string,
-  options: ExecOptions & { signal: AbortSignal },
-): Promise<ExecResult> {
-  const { maxBytes, timeoutMs, signal } = options;
-  const opened = await openExec(client, slots, line, signal, timeoutMs);
-  if (!opened.ok) {
-    if (signal.aborted) return abortFailure(signal, "the command", timeoutMs);
-    if (opened.lost) return failure("unreachable", opened.detail, null, true);
-    return failure(
-      "permission-denied",
-      `the server runs no commands for this key: ${opened.detail}`,
-      "allow sessions in sshd_config (MaxSessions)",
-    );
-  }
-  const { channel, release } = opened;
+async function execOn(live: Live, line: string, options: ExecOptions & { signal: AbortSignal }): Promise<ExecResult> {
+  const { timeoutMs, signal } = options;
+  const opened = await openExec(live, line, signal, timeoutMs, (channel, release) =>
+    collect(channel, options).finally(release),
+  );
+  if (opened.ok) return opened.value;
+  if (signal.aborted) return abortFailure(signal, "the command", timeoutMs);
+  if (opened.lost) return failure("unreachable", opened.detail, null, true);
+  return failure(
+    "permission-denied",
+    `the server runs no commands for this key: ${opened.detail}`,
+    "allow sessions in sshd_config (MaxSessions)",
+  );
+}
+
+function collect(channel: ssh2.ClientChannel, options: ExecOptions & { signal: AbortSignal }): Promise<ExecResult> {
+  const { signal, timeoutMs } = options;
   return new Promise((resolve) => {
-    const streams = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-    let bytes = 0;
-    let truncated = false;
+    const output = collectOutput(options.maxBytes, () => finish(output.result(0)));
     let exitCode: number | null = null;
     const finish = (result: ExecResult) => {
       signal.removeEventListener("abort", onAbort);
-      release();
       channel.destroy();
       resolve(result);
     };
-    const output = (code: number): ExecResult => ({
-      ok: true,
-      exitCode: code,
-      stdout: Buffer.concat(streams.stdout),
-      stderr: Buffer.concat(streams.stderr),
-      truncated,
-    });
     const onAbort = () => finish(abortFailure(signal, "the command", timeoutMs));
-    const take = (chunks: Buffer[]) => (chunk: Buffer) => {
-      if (truncated) return;
-      const room = maxBytes - bytes;
-      chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-      bytes += Math.min(chunk.length, room);
-      if (chunk.length <= room) return;
-      truncated = true;
-      finish(output(0));
-    };
     signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) return onAbort();
-    channel.on("data", take(streams.stdout));
-    channel.stderr.on("data", take(streams.stderr));
+    channel.on("data", output.stdout);
+    channel.stderr.on("data", output.stderr);
     channel.on("exit", (code: number | null, killedBy?: string) => {
       exitCode = code ?? (killedBy ? 128 : null);
     });
     channel.on("error", () => {});
     channel.once("close", () => {
-      if (exitCode === null)
-        finish(failure("unreachable", "the SSH connection was lost during the command", null, true));
-      else finish(output(exitCode));
+      if (exitCode !== null) finish(output.result(exitCode));
+      else finish(failure("unreachable", "the SSH connection was lost during the command", null, true));
     });
     channel.end();
   });
