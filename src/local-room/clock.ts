@@ -34,76 +34,94 @@ interface Timer {
 }
 
 export function createRoomClock(options: { system?: SystemTime; frozenAtMs?: number } = {}): RoomClock {
-  const system = options.system ?? systemTime;
-  const timers = new Set<Timer>();
-  let order = 0;
-  let frozenAtMs: number | null = options.frozenAtMs ?? null;
-  let offsetMs = 0;
-  let cancelWake = () => {};
-
-  const nowMs = () => frozenAtMs ?? system.nowMs() + offsetMs;
-  const earliest = () => {
-    let first: Timer | null = null;
-    for (const timer of timers) {
-      if (!first || timer.dueMs < first.dueMs || (timer.dueMs === first.dueMs && timer.order < first.order)) first = timer;
-    }
-    return first;
+  const time: Time = {
+    system: options.system ?? systemTime,
+    timers: new Set(),
+    order: 0,
+    frozenAtMs: options.frozenAtMs ?? null,
+    offsetMs: 0,
+    cancelWake: () => {},
   };
-  const fire = (timer: Timer) => {
-    timers.delete(timer);
-    timer.run();
-  };
-  const arm = () => {
-    cancelWake();
-    cancelWake = () => {};
-    const first = earliest();
-    if (frozenAtMs !== null || !first) return;
-    cancelWake = system.startTimer(Math.min(longestTimerMs, Math.max(0, first.dueMs - nowMs())), wake);
-  };
-  const wake = () => {
-    for (let due = earliest(); due && due.dueMs <= nowMs() && frozenAtMs === null; due = earliest()) fire(due);
-    arm();
-  };
-
   return {
-    nowMs,
+    nowMs: () => nowOf(time),
     after(delayMs, run) {
-      const timer = { dueMs: nowMs() + delayMs, order: order++, run };
-      timers.add(timer);
-      arm();
+      const timer = { dueMs: nowOf(time) + delayMs, order: time.order++, run };
+      time.timers.add(timer);
+      arm(time);
       return () => {
-        timers.delete(timer);
+        time.timers.delete(timer);
       };
     },
-    frozen: () => frozenAtMs !== null,
+    frozen: () => time.frozenAtMs !== null,
     setFrozen(frozen) {
-      if (frozen === (frozenAtMs !== null)) return;
-      if (frozenAtMs === null) frozenAtMs = nowMs();
-      else {
-        offsetMs = frozenAtMs - system.nowMs();
-        frozenAtMs = null;
-      }
-      arm();
+      if (frozen && time.frozenAtMs === null) time.frozenAtMs = nowOf(time);
+      else if (!frozen && time.frozenAtMs !== null) thaw(time, time.frozenAtMs);
+      arm(time);
     },
-    async advance(byMs) {
-      const wasFrozen = frozenAtMs !== null;
-      const targetMs = nowMs() + byMs;
-      frozenAtMs = nowMs();
-      for (let due = earliest(); due && due.dueMs <= targetMs; due = earliest()) {
-        frozenAtMs = Math.max(frozenAtMs, due.dueMs);
-        fire(due);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      frozenAtMs = targetMs;
-      if (!wasFrozen) {
-        offsetMs = targetMs - system.nowMs();
-        frozenAtMs = null;
-      }
-      arm();
-    },
+    advance: (byMs) => advance(time, byMs),
     stop() {
-      timers.clear();
-      cancelWake();
+      time.timers.clear();
+      time.cancelWake();
     },
   };
+}
+
+interface Time {
+  system: SystemTime;
+  timers: Set<Timer>;
+  order: number;
+  frozenAtMs: number | null;
+  offsetMs: number;
+  cancelWake: () => void;
+}
+
+const nowOf = (time: Time) => time.frozenAtMs ?? time.system.nowMs() + time.offsetMs;
+
+function thaw(time: Time, atMs: number): void {
+  time.offsetMs = atMs - time.system.nowMs();
+  time.frozenAtMs = null;
+}
+
+async function advance(time: Time, byMs: number): Promise<void> {
+  // What is under way gets to set its timers before time moves.
+  await new Promise((resolve) => setImmediate(resolve));
+  const wasFrozen = time.frozenAtMs !== null;
+  const targetMs = nowOf(time) + byMs;
+  time.frozenAtMs = nowOf(time);
+  for (let due = earliest(time); due && due.dueMs <= targetMs; due = earliest(time)) {
+    time.frozenAtMs = Math.max(time.frozenAtMs, due.dueMs);
+    time.timers.delete(due);
+    due.run();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  time.frozenAtMs = targetMs;
+  if (!wasFrozen) thaw(time, targetMs);
+  arm(time);
+}
+
+function earliest(time: Time): Timer | null {
+  let first: Timer | null = null;
+  for (const timer of time.timers) {
+    const sooner = !first || timer.dueMs < first.dueMs || (timer.dueMs === first.dueMs && timer.order < first.order);
+    if (sooner) first = timer;
+  }
+  return first;
+}
+
+/** One real timer for the next one due; none while the clock stands still. */
+function arm(time: Time): void {
+  time.cancelWake();
+  time.cancelWake = () => {};
+  const first = earliest(time);
+  if (time.frozenAtMs !== null || !first) return;
+  const waitMs = Math.min(longestTimerMs, Math.max(0, first.dueMs - nowOf(time)));
+  time.cancelWake = time.system.startTimer(waitMs, () => wake(time));
+}
+
+function wake(time: Time): void {
+  for (let due = earliest(time); due && due.dueMs <= nowOf(time) && time.frozenAtMs === null; due = earliest(time)) {
+    time.timers.delete(due);
+    due.run();
+  }
+  arm(time);
 }

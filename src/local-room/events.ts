@@ -28,7 +28,13 @@ function wrapEvent(room: Room, event: JsonObject): JsonObject {
     event_id: room.random.id("Ev"),
     event_time: Math.floor(room.clock.nowMs() / 1000),
     authorizations: [
-      { enterprise_id: null, team_id: world.team.id, user_id: world.botUserId, is_bot: true, is_enterprise_install: false },
+      {
+        enterprise_id: null,
+        team_id: world.team.id,
+        user_id: world.botUserId,
+        is_bot: true,
+        is_enterprise_install: false,
+      },
     ],
     is_ext_shared_channel: false,
     event_context: `4-${room.random.hex(24)}`,

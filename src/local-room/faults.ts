@@ -1,4 +1,4 @@
-import type { Fault, Faults, FaultSwitch } from "./protocol.ts";
+import type { Fault, FaultSwitch, Faults } from "./protocol.ts";
 
 /** Faults that wait for a call or an envelope. Those that act at once (disconnects) are carried out by the transport. */
 export interface FaultBox {
@@ -19,90 +19,100 @@ type CallFault = Extract<Fault, { method: string }>;
 type EnvelopeFault = Extract<Fault, { kind: "duplicate-envelopes" | "deliver-during-close" }>;
 
 export function createFaultBox(): FaultBox {
-  let calls: CallFault[] = [];
-  let envelopes: EnvelopeFault[] = [];
-  let outage = false;
-  let pongDelayMs = 0;
-  let refreshEvery: number | null = null;
-  let unsupported: string[] = [];
-  const switches = defaultSwitches();
-
-  const inject = (fault: Fault) => {
-    switch (fault.kind) {
-      case "rate-limited":
-      case "http-error":
-      case "api-error":
-      case "lost-answer":
-      case "latency":
-        calls.push({ ...fault });
-        return;
-      case "duplicate-envelopes":
-      case "deliver-during-close":
-        envelopes.push({ ...fault });
-        return;
-      case "slow-pongs":
-        pongDelayMs = fault.delayMs;
-        return;
-      case "refresh-every":
-        refreshEvery = fault.seconds > 0 ? fault.seconds : null;
-        return;
-      case "outage":
-        outage = fault.on;
-        return;
-      case "blocks-not-rolled-out":
-        unsupported = [...fault.types];
-        return;
-      case "switch":
-        switches[fault.name] = fault.on;
-        return;
-      case "clear":
-        calls = [];
-        envelopes = [];
-        outage = false;
-        pongDelayMs = 0;
-        refreshEvery = null;
-        unsupported = [];
-        Object.assign(switches, defaultSwitches());
-        return;
-      case "disconnect":
-      case "drop-connections":
-      case "raw-frame":
-      case "app-rate-limited":
-        return;
-    }
-  };
+  const armed: Armed = nothingArmed();
   return {
-    inject,
+    inject: (fault) => arm(armed, fault),
     take(kind, method) {
-      const found = calls.find((fault) => fault.kind === kind && (fault.method === "*" || fault.method === method));
+      const found = armed.calls.find(
+        (fault) => fault.kind === kind && (fault.method === "*" || fault.method === method),
+      );
       if (!found) return null;
       found.times -= 1;
-      if (found.times <= 0) calls = calls.filter((fault) => fault !== found);
+      if (found.times <= 0) armed.calls = armed.calls.filter((fault) => fault !== found);
       return found as Extract<CallFault, { kind: typeof kind }>;
     },
     takeEnvelope(kind) {
-      const found = envelopes.find((fault) => fault.kind === kind);
+      const found = armed.envelopes.find((fault) => fault.kind === kind);
       if (!found) return false;
       found.times -= 1;
-      if (found.times <= 0) envelopes = envelopes.filter((fault) => fault !== found);
+      if (found.times <= 0) armed.envelopes = armed.envelopes.filter((fault) => fault !== found);
       return true;
     },
-    on: (name) => switches[name],
-    outage: () => outage,
-    pongDelayMs: () => pongDelayMs,
-    refreshEverySeconds: () => refreshEvery,
-    unsupportedBlocks: () => unsupported,
-    state: () => ({ active: activeFaults(), switches: { ...switches } }),
+    on: (name) => armed.switches[name],
+    outage: () => armed.outage,
+    pongDelayMs: () => armed.pongDelayMs,
+    refreshEverySeconds: () => armed.refreshEvery,
+    unsupportedBlocks: () => armed.unsupported,
+    state: () => ({ active: activeFaults(armed), switches: { ...armed.switches } }),
   };
+}
 
-  function activeFaults(): Fault[] {
-    const active: Fault[] = [...calls.map((fault) => ({ ...fault })), ...envelopes.map((fault) => ({ ...fault }))];
-    if (outage) active.push({ kind: "outage", on: true });
-    if (pongDelayMs > 0) active.push({ kind: "slow-pongs", delayMs: pongDelayMs });
-    if (refreshEvery !== null) active.push({ kind: "refresh-every", seconds: refreshEvery });
-    if (unsupported.length > 0) active.push({ kind: "blocks-not-rolled-out", types: unsupported });
-    return active;
+interface Armed {
+  calls: CallFault[];
+  envelopes: EnvelopeFault[];
+  outage: boolean;
+  pongDelayMs: number;
+  refreshEvery: number | null;
+  unsupported: string[];
+  switches: Record<FaultSwitch, boolean>;
+}
+
+const nothingArmed = (): Armed => ({
+  calls: [],
+  envelopes: [],
+  outage: false,
+  pongDelayMs: 0,
+  refreshEvery: null,
+  unsupported: [],
+  switches: defaultSwitches(),
+});
+
+function arm(armed: Armed, fault: Fault): void {
+  switch (fault.kind) {
+    case "rate-limited":
+    case "http-error":
+    case "api-error":
+    case "lost-answer":
+    case "latency":
+      if (fault.times > 0) armed.calls.push({ ...fault });
+      return;
+    case "duplicate-envelopes":
+    case "deliver-during-close":
+      if (fault.times > 0) armed.envelopes.push({ ...fault });
+      return;
+    case "slow-pongs":
+      armed.pongDelayMs = fault.delayMs;
+      return;
+    case "refresh-every":
+      armed.refreshEvery = fault.seconds > 0 ? fault.seconds : null;
+      return;
+    case "outage":
+      armed.outage = fault.on;
+      return;
+    case "blocks-not-rolled-out":
+      armed.unsupported = [...fault.types];
+      return;
+    case "switch":
+      armed.switches[fault.name] = fault.on;
+      return;
+    case "clear":
+      Object.assign(armed, nothingArmed());
+      return;
+    case "disconnect":
+    case "drop-connections":
+    case "raw-frame":
+    case "app-rate-limited":
+      return;
   }
+}
+
+function activeFaults(armed: Armed): Fault[] {
+  const active: Fault[] = [...armed.calls, ...armed.envelopes].map((fault) => ({ ...fault }));
+  if (armed.outage) active.push({ kind: "outage", on: true });
+  if (armed.pongDelayMs > 0) active.push({ kind: "slow-pongs", delayMs: armed.pongDelayMs });
+  if (armed.refreshEvery !== null) active.push({ kind: "refresh-every", seconds: armed.refreshEvery });
+  if (armed.unsupported.length > 0) active.push({ kind: "blocks-not-rolled-out", types: armed.unsupported });
+  return active;
 }
 
 /** Undocumented behaviour starts with the harsher plausible one; what would break every call starts off. */

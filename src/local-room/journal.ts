@@ -24,6 +24,9 @@ export function createJournal(deps: { nowMs: () => number; file?: string | undef
   const changeListeners = new Set<(change: RoomChange) => void>();
   const entryListeners = new Set<(entry: JournalEntry) => void>();
   let seq = 0;
+  let file = deps.file ?? null;
+  // A file that cannot be written is told at the start, not at the first message.
+  if (file !== null) appendFileSync(file, "", { mode: 0o600 });
 
   const record: Journal["record"] = (entry) => {
     seq += 1;
@@ -39,7 +42,10 @@ export function createJournal(deps: { nowMs: () => number; file?: string | undef
     };
     kept.push(full);
     if (kept.length > journalEntries) kept.splice(0, kept.length - journalEntries);
-    if (deps.file) appendFileSync(deps.file, `${JSON.stringify(full)}\n`, { mode: 0o600 });
+    if (file !== null && !appended(file, full)) {
+      file = null;
+      flags.push({ seq, atMs: full.atMs, code: "journal-not-written", message: notWritten });
+    }
     for (const listener of entryListeners) listener(full);
     return full;
   };
@@ -73,6 +79,18 @@ export function createJournal(deps: { nowMs: () => number; file?: string | undef
   };
 }
 
+const notWritten = "the journal file can no longer be written; the journal goes on in memory only";
+
+/** A full disk must not end the bot that runs in this process. */
+function appended(file: string, entry: JournalEntry): boolean {
+  try {
+    appendFileSync(file, `${JSON.stringify(entry)}\n`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const secretKeys = new Set(["token", "authorization", "ticket", "access", "cookie", "signing_secret"]);
 const secretPatterns = /(xox[a-z]-[\w-]+|xapp-[\w-]+|\bticket=[\w-]+)/g;
 
@@ -84,6 +102,9 @@ function maskSecrets(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, inner]) => inner !== undefined)
-      .map(([key, inner]) => [key, secretKeys.has(key.toLowerCase()) && typeof inner === "string" ? "…" : maskSecrets(inner)]),
+      .map(([key, inner]) => [
+        key,
+        secretKeys.has(key.toLowerCase()) && typeof inner === "string" ? "…" : maskSecrets(inner),
+      ]),
   );
 }

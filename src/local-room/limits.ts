@@ -59,10 +59,13 @@ export const historyNonMarketplace = 15; // [D changelog 2025-05-29]
 export const statusLifetimeMs = 120_000; // [D assistant.threads.setStatus] cleared after two minutes
 
 export const requestBodyBytes = 4 * 1024 * 1024; // ours
+/** Triggers, response URLs and envelope ids remembered, so that a late use gets the right refusal. */
+export const handlesKept = 20_000; // ours
 export const journalEntries = 20_000; // ours: kept in memory, the file keeps all
-export const latencyMaxMs = 10 * 60_000; // ours
 export const postsPerMinuteLinted = 5;
 export const ephemeralDecisionMs = 10 * 60_000;
+/** Top-level messages of a channel in the page's state: a page with ten thousand would crawl. */
+export const messagesShown = 200; // ours
 export const sseKeepAliveMs = 15_000;
 
 /** Calls per minute by tier [D apis/web-api/rate-limits]; only floors are published. */

@@ -7,7 +7,13 @@ export interface Manifest {
   botName: string;
   homeTab: boolean;
   messagesTab: boolean;
-  commands: { command: string; description: string; usageHint: string | null; shouldEscape: boolean; url: string | null }[];
+  commands: {
+    command: string;
+    description: string;
+    usageHint: string | null;
+    shouldEscape: boolean;
+    url: string | null;
+  }[];
   shortcuts: { type: "message" | "global"; name: string; callbackId: string; description: string }[];
   botScopes: string[];
   botEvents: string[];
@@ -21,7 +27,9 @@ export function parseManifest(text: string): Manifest {
   const raw = parse(text) as unknown;
   const problems = manifestProblems(raw);
   if (problems.length > 0) {
-    throw new Error(`the Slack app manifest is not valid: ${problems.map((p) => `${p.pointer} ${p.message}`).join("; ")}`);
+    throw new Error(
+      `the Slack app manifest is not valid: ${problems.map((p) => `${p.pointer} ${p.message}`).join("; ")}`,
+    );
   }
   const features = object(object(raw)["features"]);
   const settings = object(object(raw)["settings"]);
@@ -86,7 +94,8 @@ export function manifestProblems(raw: unknown): ManifestProblem[] {
   for (const [index, command] of commands.entries()) {
     const pointer = `/features/slash_commands/${index}`;
     length(`${pointer}/command`, command["command"], 2, 32);
-    if (!/^\/[a-z0-9_-]+$/.test(String(command["command"]))) add(`${pointer}/command`, "must start with / and be lower case");
+    if (!/^\/[a-z0-9_-]+$/.test(String(command["command"])))
+      add(`${pointer}/command`, "must start with / and be lower case");
     length(`${pointer}/description`, command["description"], 1, 2_000);
     if (command["usage_hint"] !== undefined) length(`${pointer}/usage_hint`, command["usage_hint"], 1, 1_000);
   }
@@ -97,15 +106,21 @@ export function manifestProblems(raw: unknown): ManifestProblem[] {
     length(`${pointer}/name`, shortcut["name"], 1, 24);
     length(`${pointer}/callback_id`, shortcut["callback_id"], 1, 255);
     length(`${pointer}/description`, shortcut["description"], 1, 150);
-    if (shortcut["type"] !== "message" && shortcut["type"] !== "global") add(`${pointer}/type`, "must be message or global");
+    if (shortcut["type"] !== "message" && shortcut["type"] !== "global")
+      add(`${pointer}/type`, "must be message or global");
   }
   settingsProblems(object(raw["settings"]), commands, add);
   return problems;
 }
 
-function settingsProblems(settings: JsonObject, commands: JsonObject[], add: (pointer: string, message: string) => void) {
+function settingsProblems(
+  settings: JsonObject,
+  commands: JsonObject[],
+  add: (pointer: string, message: string) => void,
+) {
   const subscriptions = object(settings["event_subscriptions"]);
-  if (strings(subscriptions["bot_events"]).length > 100) add("/settings/event_subscriptions/bot_events", "no more than 100 items allowed");
+  if (strings(subscriptions["bot_events"]).length > 100)
+    add("/settings/event_subscriptions/bot_events", "no more than 100 items allowed");
   if (settings["socket_mode_enabled"] === true) return;
   if (strings(subscriptions["bot_events"]).length > 0 && !subscriptions["request_url"]) {
     add("/settings/event_subscriptions/request_url", "missing required field");

@@ -5,7 +5,13 @@ import { type Message, repliesOf, type StoredFile } from "./world.ts";
 /** A message in the shape of conversations.history and of events. Metadata only where it was asked for. */
 export function messageJson(room: Room, message: Message, options: { metadata?: boolean }): JsonObject {
   const { world } = room;
-  const json: JsonObject = { type: "message", user: message.user, ts: message.ts, text: message.text, team: world.team.id };
+  const json: JsonObject = {
+    type: "message",
+    user: message.user,
+    ts: message.ts,
+    text: message.text,
+    team: world.team.id,
+  };
   if (message.subtype) json["subtype"] = message.subtype;
   if (message.clientMsgId) json["client_msg_id"] = message.clientMsgId;
   if (message.fromApp) Object.assign(json, { bot_id: world.botId, app_id: world.appId, bot_profile: botProfile(room) });
@@ -27,7 +33,7 @@ export function messageJson(room: Room, message: Message, options: { metadata?: 
 function threadFields(room: Room, message: Message): JsonObject {
   if (message.threadTs === null) return {};
   if (message.threadTs !== message.ts) {
-    const parent = room.world.messages.get(message.channel)?.find((other) => other.ts === message.threadTs);
+    const parent = room.world.messages.get(message.channel)?.findLast((other) => other.ts === message.threadTs);
     return { thread_ts: message.threadTs, ...(parent ? { parent_user_id: parent.user } : {}) };
   }
   const replies = repliesOf(room.world, message.channel, message.ts);
@@ -45,7 +51,14 @@ function threadFields(room: Room, message: Message): JsonObject {
 
 function botProfile(room: Room): JsonObject {
   const { world } = room;
-  return { id: world.botId, app_id: world.appId, name: room.manifest.name, deleted: false, updated: 0, team_id: world.team.id };
+  return {
+    id: world.botId,
+    app_id: world.appId,
+    name: room.manifest.name,
+    deleted: false,
+    updated: 0,
+    team_id: world.team.id,
+  };
 }
 
 export function filesJson(room: Room, ids: readonly string[]): JsonObject[] {

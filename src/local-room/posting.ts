@@ -79,13 +79,22 @@ export function remove(room: Room, channel: Channel, message: Message): void {
   const previous = messageJson(room, message, {});
   const hasReplies = repliesOf(room.world, channel.id, message.ts).length > 0;
   if (hasReplies) {
-    Object.assign(message, { tombstone: true, text: "This message was deleted.", blocks: null, attachments: null, files: [] });
+    Object.assign(message, {
+      tombstone: true,
+      text: "This message was deleted.",
+      blocks: null,
+      attachments: null,
+      files: [],
+    });
     message.subtype = "tombstone";
     message.user = "USLACKBOT";
     message.fromApp = false;
   } else {
     const all = room.world.messages.get(channel.id) ?? [];
-    room.world.messages.set(channel.id, all.filter((other) => other !== message));
+    room.world.messages.set(
+      channel.id,
+      all.filter((other) => other !== message),
+    );
   }
   room.journal.changed("message", { channel: channel.id });
   if (message.ephemeralFor !== null) return;
@@ -105,7 +114,11 @@ export function remove(room: Room, channel: Channel, message: Message): void {
 }
 
 /** The thread a reply belongs to: replies to replies end up in the parent's thread, and are flagged as lint. */
-export function threadOf(room: Room, channel: Channel, threadTs: string | null): { threadTs: string | null; odd: "unknown" | "reply" | null } {
+export function threadOf(
+  room: Room,
+  channel: Channel,
+  threadTs: string | null,
+): { threadTs: string | null; odd: "unknown" | "reply" | null } {
   if (threadTs === null) return { threadTs: null, odd: null };
   const target = findMessage(room.world, channel.id, threadTs);
   if (!target || target.ephemeralFor !== null) return { threadTs, odd: "unknown" };
@@ -117,7 +130,10 @@ export function threadOf(room: Room, channel: Channel, threadTs: string | null):
 /** Slack fills in what the app left out; ids must be stable from then on. Nested blocks have ids of their own. */
 export function withBlockIds(room: Room, blocks: readonly JsonObject[]): JsonObject[] {
   return blocks.map((block) => {
-    const named: JsonObject = { ...block, block_id: block["block_id"] ?? room.random.id("b").slice(0, 5) + room.random.hex(4) };
+    const named: JsonObject = {
+      ...block,
+      block_id: block["block_id"] ?? room.random.id("b").slice(0, 5) + room.random.hex(4),
+    };
     for (const key of ["elements", "blocks"] as const) {
       if (!Array.isArray(block[key])) continue;
       named[key] = block[key].map((item) => withActionId(room, item as JsonObject));
@@ -137,10 +153,32 @@ function withActionId(room: Room, element: JsonObject): JsonObject {
 }
 
 const interactiveTypes = new Set([
-  "button", "overflow", "checkboxes", "radio_buttons", "datepicker", "timepicker", "datetimepicker", "plain_text_input",
-  "email_text_input", "url_text_input", "number_input", "rich_text_input", "file_input", "static_select", "external_select",
-  "users_select", "conversations_select", "channels_select", "multi_static_select", "multi_external_select",
-  "multi_users_select", "multi_conversations_select", "multi_channels_select", "feedback_buttons", "icon_button", "workflow_button",
+  "button",
+  "overflow",
+  "checkboxes",
+  "radio_buttons",
+  "datepicker",
+  "timepicker",
+  "datetimepicker",
+  "plain_text_input",
+  "email_text_input",
+  "url_text_input",
+  "number_input",
+  "rich_text_input",
+  "file_input",
+  "static_select",
+  "external_select",
+  "users_select",
+  "conversations_select",
+  "channels_select",
+  "multi_static_select",
+  "multi_external_select",
+  "multi_users_select",
+  "multi_conversations_select",
+  "multi_channels_select",
+  "feedback_buttons",
+  "icon_button",
+  "workflow_button",
 ]);
 
 function clearStatus(room: Room, channel: Channel, message: Message): void {

@@ -8,6 +8,8 @@ import type { RenderNode } from "../slack/blocks/render.ts";
  *   malformed request, 401 for a missing access token, 403 for an actor that the token does not allow.
  * - Where access tokens are in force (any bind other than loopback), send `Authorization: Bearer <token>` or open the
  *   page once with `?access=<token>`, which sets a cookie. `actor` may then be left out, and must be the token's person.
+ * - With access tokens there is no inspector: journal, ledgers, buckets, faults and clock answer 403 `no_inspection`,
+ *   since they show what is said in other people's private channels.
  * - Times are milliseconds of the room's own clock, except where Slack's own shape says otherwise (`ts` is a string).
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -37,7 +39,7 @@ export interface RoomState {
   userGroups: { id: string; handle: string; name: string; users: string[] }[];
   /** Channels that this actor may see: all public ones, and the private ones and DMs they are in. */
   channels: ChannelState[];
-  /** Top-level messages per channel id, oldest first; replies sit in their parent. */
+  /** The newest 200 top-level messages per channel id, oldest first; replies sit in their parent. */
   messages: Record<string, MessageState[]>;
   /** Open modals of this actor, root first; the last one is on top. */
   modals: ViewState[];
@@ -129,7 +131,20 @@ export interface ViewState {
 /** GET /_twin/stream: each SSE `data:` line. Ask for the state again after one (coalesce for a few dozen ms). */
 export interface RoomChange {
   seq: number;
-  kind: "message" | "ephemeral" | "view" | "home" | "channel" | "file" | "reaction" | "status" | "clock" | "call" | "connection" | "ledger" | "fault";
+  kind:
+    | "message"
+    | "ephemeral"
+    | "view"
+    | "home"
+    | "channel"
+    | "file"
+    | "reaction"
+    | "status"
+    | "clock"
+    | "call"
+    | "connection"
+    | "ledger"
+    | "fault";
   channel: string | null;
   /** Only this person sees the change; null: everybody. */
   actor: string | null;
@@ -250,9 +265,15 @@ export type DispatchAnswer = ControlAnswer<{ ackMs: number }>;
 /** Answer to /_twin/message. */
 export type MessageAnswer = ControlAnswer<{ ts: string }>;
 /** Answer to /_twin/view-submit; the new state of the stack is in the next state. */
-export type ViewSubmitAnswer = ControlAnswer<{ ackMs: number; outcome: "closed" | "cleared" | "errors" | "updated" | "pushed" }>;
+export type ViewSubmitAnswer = ControlAnswer<{
+  ackMs: number;
+  outcome: "closed" | "cleared" | "errors" | "updated" | "pushed";
+}>;
 /** Answer to /_twin/options. */
-export type OptionsAnswer = ControlAnswer<{ options: OptionState[]; groups: { label: string; options: OptionState[] }[] }>;
+export type OptionsAnswer = ControlAnswer<{
+  options: OptionState[];
+  groups: { label: string; options: OptionState[] }[];
+}>;
 export interface OptionState {
   text: string;
   value: string;
@@ -267,7 +288,18 @@ export interface JournalPage {
 export interface JournalEntry {
   seq: number;
   atMs: number;
-  kind: "call" | "envelope" | "ack" | "connection" | "http-event" | "response-url" | "upload" | "change" | "fault" | "flag" | "clock";
+  kind:
+    | "call"
+    | "envelope"
+    | "ack"
+    | "connection"
+    | "http-event"
+    | "response-url"
+    | "upload"
+    | "change"
+    | "fault"
+    | "flag"
+    | "clock";
   /** Method, envelope type or path. */
   name: string;
   /** Anything to see when the line is opened; secrets are masked. */
@@ -293,7 +325,15 @@ export interface NotificationEntry {
   author: string;
   /** Whose phone would have buzzed. */
   users: string[];
-  reason: "user-mention" | "group-mention" | "here" | "channel" | "everyone" | "auto-parsed" | "thread-follower" | "direct-message";
+  reason:
+    | "user-mention"
+    | "group-mention"
+    | "here"
+    | "channel"
+    | "everyone"
+    | "auto-parsed"
+    | "thread-follower"
+    | "direct-message";
   /** The characters that did it; empty for followers and DMs. */
   text: string;
   /** JSON pointer into the message. */
@@ -324,44 +364,7 @@ export interface Buckets {
 }
 export type RateMode = "floor" | "burst" | "non-marketplace" | "off";
 
-/** POST /_twin/faults. GET answers the active ones. `method: "*"` hits every method. */
-export type Fault =
-  | { kind: "rate-limited"; method: string; times: number; retryAfterSeconds: number }
-  | { kind: "http-error"; method: string; times: number; status: 500 | 502 | 503 | 504 }
-  | { kind: "api-error"; method: string; times: number; error: string }
-  /** The call is done, but the connection is cut before the answer. */
-  | { kind: "lost-answer"; method: string; times: number }
-  /** The call waits this long on the room's clock before it is worked on. */
-  | { kind: "latency"; method: string; times: number; delayMs: number }
-  | { kind: "disconnect"; reason: "warning" | "refresh_requested" | "link_disabled"; connection: "one" | "all" }
-  /** TCP reset of open sockets. */
-  | { kind: "drop-connections"; connection: "one" | "all" }
-  /** The next envelopes are sent twice with the same id. */
-  | { kind: "duplicate-envelopes"; times: number }
-  /** The next envelopes go to a connection that was just told to disconnect. */
-  | { kind: "deliver-during-close"; times: number }
-  | { kind: "slow-pongs"; delayMs: number }
-  | { kind: "refresh-every"; seconds: number }
-  | { kind: "app-rate-limited" }
-  /** Raw frame to every open socket: `null`, `[]`, `not json`. */
-  | { kind: "raw-frame"; text: string }
-  | { kind: "outage"; on: boolean }
-  | { kind: "blocks-not-rolled-out"; types: string[] }
-  | { kind: "switch"; name: FaultSwitch; on: boolean }
-  | { kind: "clear" };
-export type FaultSwitch =
-  | "oldExpiredTriggerShape"
-  | "staleClicks"
-  | "imageDownloadsFail"
-  | "altTextOnNonImagesHidesFile"
-  | "planWithoutUserGroups"
-  | "editWindowClosed"
-  | "lingerAfterClose"
-  | "canvasLocked";
-export interface Faults {
-  active: Fault[];
-  switches: Record<FaultSwitch, boolean>;
-}
+export type { Fault, FaultSwitch, Faults } from "./fault-kinds.ts";
 
 /** POST /_twin/clock: freeze, let run again, or move forward. Timers that fall due fire in order. */
 export interface ClockRequest {

@@ -8,7 +8,7 @@ import {
   tierPerMinute,
   windowMs,
 } from "./limits.ts";
-import type { Buckets, BucketState, RateMode } from "./protocol.ts";
+import type { BucketState, Buckets, RateMode } from "./protocol.ts";
 
 export interface RateLimiter {
   /** null where the call may go on, else the seconds for `Retry-After`. A refused call uses nothing up. */
@@ -65,7 +65,10 @@ export function createRateLimiter(deps: { nowMs: () => number; mode: RateMode })
     return null;
   };
   const kinder = (limit: number) => (mode === "burst" ? Math.floor(limit * burstFactor) : limit);
-  const perSecond = () => (mode === "burst" ? { limit: postBurst, spanMs: postBurst * 1000 } : { limit: postsPerSecondPerChannel, spanMs: 1000 });
+  const perSecond = () =>
+    mode === "burst"
+      ? { limit: postBurst, spanMs: postBurst * 1000 }
+      : { limit: postsPerSecondPerChannel, spanMs: 1000 };
 
   return {
     take(method, tier, key = null) {
@@ -77,7 +80,8 @@ export function createRateLimiter(deps: { nowMs: () => number; mode: RateMode })
         ]);
       }
       const reads = method === "conversations.history" || method === "conversations.replies";
-      if (mode === "non-marketplace" && reads) return takeAll([bucketOf(method, null, nonMarketplacePerMinute, windowMs)]);
+      if (mode === "non-marketplace" && reads)
+        return takeAll([bucketOf(method, null, nonMarketplacePerMinute, windowMs)]);
       return takeAll([bucketOf(method, null, kinder(tierPerMinute[tier]), windowMs)]);
     },
     takeWebhook: (key) => takeAll([bucketOf("response_url", key, perSecond().limit, perSecond().spanMs)]),
@@ -97,7 +101,9 @@ function describe(bucket: Bucket): BucketState {
     method: bucket.method,
     key: bucket.key,
     // JSON has no infinity; 0 would mean "none allowed".
-    limitPerMinute: Number.isFinite(bucket.limit) ? Math.round((bucket.limit * windowMs) / bucket.spanMs) : Number.MAX_SAFE_INTEGER,
+    limitPerMinute: Number.isFinite(bucket.limit)
+      ? Math.round((bucket.limit * windowMs) / bucket.spanMs)
+      : Number.MAX_SAFE_INTEGER,
     used: bucket.used,
     throttled: bucket.throttled,
   };

@@ -98,19 +98,21 @@ export interface View {
 
 export function createWorld(seed: Seed, manifest: Manifest, nowMs: number): World {
   const bot: SeedUser = { id: botUserId, name: manifest.botName, realName: manifest.botName, tz: "UTC", isBot: true };
-  const channels = seed.channels.map((channel): Channel => ({
-    id: channel.id,
-    name: channel.name,
-    type: channel.type,
-    archived: channel.archived ?? false,
-    members: new Set(channel.members),
-    topic: channel.topic ?? "",
-    purpose: "",
-    createdSeconds: Math.floor(nowMs / 1000),
-    creator: channel.members[0] ?? botUserId,
-    canvasId: null,
-    status: new Map(),
-  }));
+  const channels = seed.channels.map(
+    (channel): Channel => ({
+      id: channel.id,
+      name: channel.name,
+      type: channel.type,
+      archived: channel.archived ?? false,
+      members: new Set(channel.members),
+      topic: channel.topic ?? "",
+      purpose: "",
+      createdSeconds: Math.floor(nowMs / 1000),
+      creator: channel.members[0] ?? botUserId,
+      canvasId: null,
+      status: new Map(),
+    }),
+  );
   return {
     team: seed.team,
     appId: seed.appId,
@@ -150,5 +152,4 @@ export function channelNameIn(channel: Channel, payload: "command" | "other"): s
   return channel.type === "private" && payload === "command" ? "privategroup" : channel.name;
 }
 
-export const channelTypeOf = (channel: Channel) =>
-  ({ public: "channel", private: "group", im: "im" })[channel.type];
+export const channelTypeOf = (channel: Channel) => ({ public: "channel", private: "group", im: "im" })[channel.type];

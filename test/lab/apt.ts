@@ -1,12 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { APT_TIMEOUT_MS } from "./limits.ts";
 import { attempt, run } from "./processes.ts";
 
-/** The system's programs the lab stands on, and the Debian package that brings each. */
+/** The programs of a private engine, and the Debian package that brings each. */
+const ENGINE_PROGRAMS: Record<string, string> = { dockerd: "docker.io", containerd: "docker.io" };
+
+/** The programs every lab stands on. */
 const PROGRAMS: Record<string, string> = {
-  dockerd: "docker.io",
   docker: "docker.io",
-  containerd: "docker.io",
   sshd: "openssh-server",
   "ssh-keygen": "openssh-client",
   debootstrap: "debootstrap",
@@ -22,7 +23,10 @@ export function programPath(name: string): string | null {
 }
 
 /** The release this machine runs, or null where it is neither Debian nor Ubuntu. */
-export function release(): { id: "debian" | "ubuntu"; codename: string } | null {
+export function release(): {
+  id: "debian" | "ubuntu";
+  codename: string;
+} | null {
   if (!existsSync("/etc/os-release")) return null;
   const fields = new Map(
     readFileSync("/etc/os-release", "utf8")
@@ -35,22 +39,37 @@ export function release(): { id: "debian" | "ubuntu"; codename: string } | null 
   return { id, codename };
 }
 
-export function missingPackages(): string[] {
-  const missing = Object.keys(PROGRAMS).filter((program) => programPath(program) === null);
-  return [...new Set(missing.map((program) => PROGRAMS[program] as string))];
+/** Debian packages to install. Beside an engine that is there, another one's packages would only conflict. */
+export function missingPackages(needsEngine: boolean): string[] {
+  const programs = Object.entries(needsEngine ? { ...PROGRAMS, ...ENGINE_PROGRAMS } : PROGRAMS);
+  return [...new Set(programs.filter(([program]) => programPath(program) === null).map(([, name]) => name))];
 }
 
-/** Installs what is missing. A distribution's own service is kept from starting: the lab runs its own daemons. */
-export async function ensurePackages(log: (line: string) => void): Promise<void> {
-  const packages = missingPackages();
+export async function ensurePackages(needsEngine: boolean, log: (line: string) => void): Promise<void> {
+  const packages = missingPackages(needsEngine);
   if (packages.length === 0) return;
   log(`installing ${packages.join(", ")}`);
-  const options = { timeoutMs: APT_TIMEOUT_MS, env: { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } };
+  const options = { timeoutMs: APT_TIMEOUT_MS, env: { DEBIAN_FRONTEND: "noninteractive" } };
   const wait = ["-o", "DPkg::Lock::Timeout=300"];
   await run("apt-get", [...wait, "-q", "update"], options);
-  await run("apt-get", [...wait, "-q", "-y", "--no-install-recommends", "install", ...packages], options);
-  const left = missingPackages();
+  await withoutServices(() =>
+    run("apt-get", [...wait, "-q", "-y", "--no-install-recommends", "install", ...packages], options),
+  );
+  const left = missingPackages(needsEngine);
   if (left.length > 0) throw new Error(`still missing after apt-get install: ${left.join(", ")}`);
+}
+
+const SERVICE_POLICY = "/usr/sbin/policy-rc.d";
+
+/** Debian starts a service as it is installed unless this file says 101; the lab runs its own dockerd and sshd. */
+async function withoutServices(work: () => Promise<unknown>): Promise<void> {
+  const isOurs = !existsSync(SERVICE_POLICY);
+  if (isOurs) writeFileSync(SERVICE_POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    await work();
+  } finally {
+    if (isOurs) rmSync(SERVICE_POLICY, { force: true });
+  }
 }
 
 /** The mirror this machine's apt uses for its own release. apt itself reads both forms of its source lists. */

@@ -45,10 +45,15 @@ const REMOVED_PATTERNS = [
 ];
 
 /** Gives the engine the lab's image: the cached root file system plus the programs in `apps`, as one layer more. */
-export async function ensureImage(docker: (...args: string[]) => Promise<string>, log: (line: string) => void): Promise<void> {
+export async function ensureImage(
+  docker: (...args: string[]) => Promise<string>,
+  log: (line: string) => void,
+): Promise<void> {
   const root = await cachedRoot(log);
   const version = appsHash();
-  const known = (await docker("image", "ls", "--quiet", "--filter", `label=room137.lab.apps=${version}`, LAB_IMAGE)).trim();
+  const known = (
+    await docker("image", "ls", "--quiet", "--filter", `label=room137.lab.apps=${version}`, LAB_IMAGE)
+  ).trim();
   if (known !== "") return;
   log("importing the image");
   const base = (await docker("import", root)).trim();
@@ -67,7 +72,13 @@ export async function ensureImage(docker: (...args: string[]) => Promise<string>
 async function cachedRoot(log: (line: string) => void): Promise<string> {
   const system = release();
   if (system === null) throw new Error("the image is built with debootstrap, which needs Debian or Ubuntu");
-  const recipe = JSON.stringify({ system, PACKAGES, REMOVED, arch: process.arch, layout: 1 });
+  const recipe = JSON.stringify({
+    system,
+    PACKAGES,
+    REMOVED,
+    arch: process.arch,
+    layout: 1,
+  });
   const file = join(cacheDir(), `root-${sha256(recipe)}.tar`);
   mkdirSync(cacheDir(), { recursive: true });
   return withLock(`${file}.lock`, async () => {
@@ -86,10 +97,19 @@ async function buildRoot(file: string, system: { id: "debian" | "ubuntu"; codena
     const components = system.id === "ubuntu" ? ["--components=main,universe"] : [];
     const args = ["--variant=minbase", ...components, `--include=${PACKAGES.join(",")}`, system.codename, folder];
     const debootstrap = programPath("debootstrap") ?? "debootstrap";
-    const path = { env: { PATH: `/usr/sbin:/sbin:${process.env["PATH"] ?? "/usr/bin:/bin"}` } };
-    await run(debootstrap, [...args, await aptMirror(system.codename)], { timeoutMs: BOOTSTRAP_TIMEOUT_MS, ...path });
+    const path = {
+      env: {
+        PATH: `/usr/sbin:/sbin:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
+      },
+    };
+    await run(debootstrap, [...args, await aptMirror(system.codename)], {
+      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+      ...path,
+    });
     slim(folder);
-    await run("tar", ["-C", folder, "--numeric-owner", "-cf", packed, "."], { timeoutMs: IMPORT_TIMEOUT_MS });
+    await run("tar", ["-C", folder, "--numeric-owner", "-cf", packed, "."], {
+      timeoutMs: IMPORT_TIMEOUT_MS,
+    });
     renameSync(packed, file);
   } finally {
     // A broken debootstrap leaves proc mounted in its root, and a removal through that mount would be a bad surprise.
@@ -103,7 +123,8 @@ async function buildRoot(file: string, system: { id: "debian" | "ubuntu"; codena
 function slim(folder: string): void {
   for (const path of REMOVED) rmSync(join(folder, path), { recursive: true, force: true });
   for (const { folder: sub, name } of REMOVED_PATTERNS) {
-    for (const entry of listOf(join(folder, sub))) if (name.test(entry)) rmSync(join(folder, sub, entry), { force: true });
+    for (const entry of listOf(join(folder, sub)))
+      if (name.test(entry)) rmSync(join(folder, sub, entry), { force: true });
   }
   // apt and dpkg expect these to exist when somebody installs one more package in a container.
   for (const path of ["var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/lib/postgresql"]) {
@@ -131,7 +152,11 @@ function cacheDir(): string {
 }
 
 function appsHash(): string {
-  const files = readdirSync(APPS).sort();
+  const entries = readdirSync(APPS, { withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+    .sort();
   return sha256(files.map((name) => `${name}\n${readFileSync(join(APPS, name), "utf8")}`).join("\n"));
 }
 

@@ -1,45 +1,27 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { LOCK_TIMEOUT_MS } from "./limits.ts";
-import { eventually, isAlive, ourselves, type ProcessId } from "./processes.ts";
 
-/** Runs the work while this process, alone on the machine, holds the lock file. A dead holder's lock is taken over. */
+/**
+ * Runs the work while this process, alone on the machine, holds the lock file. The kernel's lock is held by a `flock`
+ * child that ends when its standard input closes, so that it is released however we end.
+ */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  if (!(await eventually(() => tryLock(file), LOCK_TIMEOUT_MS))) throw new Error(`${file} is held by another process`);
+  const seconds = String(LOCK_TIMEOUT_MS / 1000);
+  const holder = spawn("flock", ["-x", "-w", seconds, file, "sh", "-c", "echo held; exec cat"], {
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
+  });
+  const ended = new Promise<string>((resolve) => {
+    holder.once("error", () => resolve("flock (package util-linux) could not be started"));
+    holder.once("exit", () => resolve(`${file} is held by another process`));
+  });
+  const outcome = await Promise.race([ended, once(holder.stdout, "data").then(() => null)]);
+  if (outcome !== null) throw new Error(outcome);
   try {
     return await work();
   } finally {
-    rmSync(file, { recursive: true, force: true });
-  }
-}
-
-/**
- * The lock is a folder made in one step with its holder's name inside: a file that is created empty and then written
- * would look abandoned in between.
- */
-export function tryLock(file: string, holder: ProcessId = ourselves()): boolean {
-  const draft = `${file}.${process.pid}.${counter++}`;
-  mkdirSync(draft, { recursive: true });
-  writeFileSync(`${draft}/holder.json`, JSON.stringify(holder));
-  try {
-    renameSync(draft, file);
-    return true;
-  } catch {
-    rmSync(draft, { recursive: true, force: true });
-    takeAway(file);
-    return false;
-  }
-}
-
-let counter = 0;
-
-function takeAway(file: string): void {
-  try {
-    const holder = JSON.parse(readFileSync(`${file}/holder.json`, "utf8")) as ProcessId;
-    if (isAlive(holder)) return;
-    // Only one of several waiting processes can remove the name, and only then is the folder empty.
-    unlinkSync(`${file}/holder.json`);
-    rmSync(file, { recursive: true, force: true });
-  } catch {
-    // Somebody else took it away or is just releasing it; the next attempt sees.
+    holder.stdin.end();
+    await ended;
   }
 }

@@ -26,7 +26,8 @@ export function attempt(
         env: { ...process.env, LC_ALL: "C", ...options.env },
       },
       (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === "number" ? error.code : error.code === "ENOENT" ? 127 : -1;
+        const code =
+          error === null ? 0 : typeof error.code === "number" ? error.code : error.code === "ENOENT" ? 127 : -1;
         const note = code === -1 || code === 127 ? (error?.message ?? "") : "";
         resolve({ code, stdout, stderr: stderr + note });
       },
@@ -57,7 +58,10 @@ export interface ProcessId {
 export function startDaemon(what: string, file: string, args: readonly string[], logFile: string): ProcessId {
   const log = openSync(logFile, "a");
   try {
-    const child = spawn(file, [...args], { detached: true, stdio: ["ignore", log, log] });
+    const child = spawn(file, [...args], {
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
     child.on("error", () => {});
     child.unref();
     if (child.pid === undefined) throw new Error(`${file} could not be started`);
@@ -72,21 +76,37 @@ export function isAlive(id: ProcessId): boolean {
 }
 
 export function ourselves(): ProcessId {
-  return { what: "owner", pid: process.pid, startTicks: startTicks(process.pid) ?? "" };
+  return {
+    what: "owner",
+    pid: process.pid,
+    startTicks: startTicks(process.pid) ?? "",
+  };
 }
 
-/** The processes, all their descendants, and whatever else runs on behalf of the folder, children first. */
-export function familyOf(roots: readonly ProcessId[], dir: string): ProcessId[] {
+/** The processes and all their descendants, youngest first. */
+export function familyOf(roots: readonly ProcessId[]): ProcessId[] {
   const table = processTable();
   const members = new Set(roots.filter(isAlive).map((root) => root.pid));
-  for (const entry of table) if (servesFolder(entry, dir)) members.add(entry.pid);
-  for (let grew = true; grew; ) {
-    const before = members.size;
+  for (let size = -1; size !== members.size; ) {
+    size = members.size;
     for (const entry of table) if (members.has(entry.parent)) members.add(entry.pid);
-    grew = members.size > before;
   }
   members.delete(process.pid);
   return table.filter((entry) => members.has(entry.pid)).reverse();
+}
+
+const ENGINE_PROGRAMS = ["dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc", "sshd"];
+
+/** The engine's programs that run on behalf of a folder; an editor or a shell with the same path is left alone. */
+export function engineProcesses(dir: string): ProcessId[] {
+  return processTable().filter(({ pid }) => {
+    try {
+      const program = readlinkSync(`/proc/${pid}/exe`).replace(" (deleted)", "").split("/").at(-1) ?? "";
+      return ENGINE_PROGRAMS.includes(program) && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${dir}/`);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Asks politely, waits, then insists. A process that is gone or whose pid is somebody else's now is left alone. */
@@ -128,18 +148,6 @@ function processTable(): TableEntry[] {
   });
 }
 
-const ENGINE_PROGRAMS = ["dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc", "sshd"];
-
-/** The programs of an engine carry the folder in their arguments; an editor or a shell with the same path must live. */
-function servesFolder(entry: TableEntry, dir: string): boolean {
-  try {
-    const program = readlinkSync(`/proc/${entry.pid}/exe`).replace(" (deleted)", "").split("/").at(-1) ?? "";
-    return ENGINE_PROGRAMS.includes(program) && readFileSync(`/proc/${entry.pid}/cmdline`, "utf8").includes(`${dir}/`);
-  } catch {
-    return false;
-  }
-}
-
 function startTicks(pid: number): string | null {
   return readStat(pid)?.startTicks ?? null;
 }
@@ -151,7 +159,12 @@ function readStat(pid: number): TableEntry | null {
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return null;
     const what = text.slice(text.indexOf("(") + 1, text.lastIndexOf(")"));
-    return { what, pid, parent: Number(fields[1]), startTicks: fields[19] ?? "" };
+    return {
+      what,
+      pid,
+      parent: Number(fields[1]),
+      startTicks: fields[19] ?? "",
+    };
   } catch {
     return null;
   }

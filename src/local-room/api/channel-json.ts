@@ -7,7 +7,15 @@ export function channelJson(room: Room, channel: Channel, withCount: boolean): J
   const { world } = room;
   const other = [...channel.members].find((member) => member !== world.botUserId) ?? "";
   if (channel.type === "im") {
-    return { id: channel.id, created: channel.createdSeconds, is_im: true, is_org_shared: false, user: other, is_user_deleted: world.users.get(other)?.deleted ?? false, is_archived: false };
+    return {
+      id: channel.id,
+      created: channel.createdSeconds,
+      is_im: true,
+      is_org_shared: false,
+      user: other,
+      is_user_deleted: world.users.get(other)?.deleted ?? false,
+      is_archived: false,
+    };
   }
   const isPrivate = channel.type === "private";
   return {

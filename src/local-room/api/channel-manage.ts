@@ -4,17 +4,48 @@ import type { Room } from "../room.ts";
 import type { Channel } from "../world.ts";
 import { channelJson } from "./channel-json.ts";
 import { newChannel } from "./direct.ts";
-import { type Answer, type Call, type Failure, fail, flag, isFailure, items, type Method, missingScope, ok, text, visibleChannel } from "./method.ts";
+import {
+  type Answer,
+  type Call,
+  type Failure,
+  fail,
+  flag,
+  isFailure,
+  items,
+  type Method,
+  missingScope,
+  ok,
+  text,
+  visibleChannel,
+} from "./method.ts";
 
 const manage = ["channels:manage", "groups:write"];
 
 export const manageMethods: Record<string, Method> = {
   "conversations.join": { tier: 3, scopes: ["channels:join"], token: "bot", required: ["channel"], run: join },
-  "conversations.invite": { tier: 3, scopes: ["channels:write.invites", "groups:write.invites", ...manage], token: "bot", required: ["channel"], run: invite },
+  "conversations.invite": {
+    tier: 3,
+    scopes: ["channels:write.invites", "groups:write.invites", ...manage],
+    token: "bot",
+    required: ["channel"],
+    run: invite,
+  },
   "conversations.create": { tier: 2, scopes: manage, token: "bot", required: ["name"], run: create },
   "conversations.rename": { tier: 2, scopes: manage, token: "bot", required: ["channel", "name"], run: rename },
-  "conversations.setTopic": { tier: 2, scopes: ["channels:write.topic", "groups:write.topic", ...manage], token: "bot", required: ["channel"], run: (call) => describe(call, "topic") },
-  "conversations.setPurpose": { tier: 2, scopes: ["channels:write.topic", "groups:write.topic", ...manage], token: "bot", required: ["channel"], run: (call) => describe(call, "purpose") },
+  "conversations.setTopic": {
+    tier: 2,
+    scopes: ["channels:write.topic", "groups:write.topic", ...manage],
+    token: "bot",
+    required: ["channel"],
+    run: (call) => describe(call, "topic"),
+  },
+  "conversations.setPurpose": {
+    tier: 2,
+    scopes: ["channels:write.topic", "groups:write.topic", ...manage],
+    token: "bot",
+    required: ["channel"],
+    run: (call) => describe(call, "purpose"),
+  },
   "conversations.archive": { tier: 2, scopes: manage, token: "bot", required: ["channel"], run: archiveChannel },
 };
 
@@ -33,7 +64,9 @@ function join({ room, args }: Call): Answer {
   if (channel.type !== "public") return fail("method_not_supported_for_channel_type");
   if (channel.archived) return fail("is_archived");
   const already = !addMember(room, channel, room.world.botUserId, null);
-  const warning = already ? { warning: "already_in_channel", response_metadata: { warnings: ["already_in_channel"] } } : {};
+  const warning = already
+    ? { warning: "already_in_channel", response_metadata: { warnings: ["already_in_channel"] } }
+    : {};
   return ok({ channel: channelJson(room, channel, true), ...warning });
 }
 
@@ -60,7 +93,13 @@ function create({ room, args }: Call): Answer {
   const missing = missingScope(room, [isPrivate ? "groups:write" : "channels:manage"]);
   if (missing) return missing;
   const bot = room.world.botUserId;
-  const channel = newChannel(room, { id: room.random.id("C"), name, type: isPrivate ? "private" : "public", members: [bot], creator: bot });
+  const channel = newChannel(room, {
+    id: room.random.id("C"),
+    name,
+    type: isPrivate ? "private" : "public",
+    members: [bot],
+    creator: bot,
+  });
   room.journal.changed("channel", { channel: channel.id });
   return ok({ channel: channelJson(room, channel, true) });
 }

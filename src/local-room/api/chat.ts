@@ -1,12 +1,26 @@
 import { ephemeralTextBytes, updateTextChars } from "../limits.ts";
 import { messageJson, permalinkOf } from "../message-json.ts";
-import type { JsonObject } from "../protocol.ts";
 import { edit, post, remove, threadOf } from "../posting.ts";
+import type { JsonObject } from "../protocol.ts";
 import type { Room } from "../room.ts";
 import { type Channel, findMessage, type Message } from "../world.ts";
 import { type Content, lintArguments, readContent } from "./content.ts";
 import { openDm } from "./direct.ts";
-import { type Answer, type Args, type Call, type Failure, fail, flag, isFailure, type Method, ok, structured, text, visibleChannel, writableChannel } from "./method.ts";
+import {
+  type Answer,
+  type Args,
+  type Call,
+  type Failure,
+  fail,
+  flag,
+  isFailure,
+  type Method,
+  ok,
+  structured,
+  text,
+  visibleChannel,
+  writableChannel,
+} from "./method.ts";
 
 const write = { scopes: ["chat:write"], token: "bot" } as const;
 
@@ -15,7 +29,15 @@ export const chatMethods: Record<string, Method> = {
   "chat.update": { ...write, tier: 3, required: ["channel", "ts"], run: update },
   "chat.delete": { ...write, tier: 3, required: ["channel", "ts"], run: deleteMessage },
   "chat.postEphemeral": { ...write, tier: 4, required: ["channel", "user"], run: postEphemeral },
-  "chat.getPermalink": { scopes: [], token: "bot", tier: "special", get: true, json: false, required: ["channel", "message_ts"], run: getPermalink },
+  "chat.getPermalink": {
+    scopes: [],
+    token: "bot",
+    tier: "special",
+    get: true,
+    json: false,
+    required: ["channel", "message_ts"],
+    run: getPermalink,
+  },
 };
 
 function postMessage({ room, args }: Call): Answer {
@@ -60,7 +82,9 @@ function destination(room: Room, wanted: string | null): { channel: Channel; war
     const channel = openDm(room, wanted);
     return isFailure(channel) ? channel : { channel, warnings: [] };
   }
-  const byName = [...room.world.channels.values()].find((channel) => channel.name !== "" && channel.name === wanted?.replace(/^#/, ""));
+  const byName = [...room.world.channels.values()].find(
+    (channel) => channel.name !== "" && channel.name === wanted?.replace(/^#/, ""),
+  );
   const channel = writableChannel(room, byName?.id ?? wanted);
   return isFailure(channel) ? channel : { channel, warnings: byName ? ["channel_by_name"] : [] };
 }
@@ -74,7 +98,11 @@ function update({ room, args }: Call): Answer {
   const content = readContent(room, args, { parse: "client" });
   if (isFailure(content)) return content;
   if (message.streaming === "open") return fail("streaming_state_conflict");
-  if (isRichText(message.blocks) && content.blocks !== null && !content.blocks.some((block) => block["type"] === "rich_text")) {
+  if (
+    isRichText(message.blocks) &&
+    content.blocks !== null &&
+    !content.blocks.some((block) => block["type"] === "rich_text")
+  ) {
     return fail("block_mismatch");
   }
   edit(room, channel, message, {
@@ -87,11 +115,17 @@ function update({ room, args }: Call): Answer {
     linkNames: content.linkNames,
     edited: { user: room.world.botUserId, ts: room.nextTs() },
   });
-  return ok({ channel: channel.id, ts: message.ts, text: message.text, message: messageJson(room, message, { metadata: true }) });
+  return ok({
+    channel: channel.id,
+    ts: message.ts,
+    text: message.text,
+    message: messageJson(room, message, { metadata: true }),
+  });
 }
 
 /** The documented refusal is read as: a message made of rich text only may not lose all of it. */
-const isRichText = (blocks: JsonObject[] | null) => blocks !== null && blocks.length > 0 && blocks.every((block) => block["type"] === "rich_text");
+const isRichText = (blocks: JsonObject[] | null) =>
+  blocks !== null && blocks.length > 0 && blocks.every((block) => block["type"] === "rich_text");
 
 function deleteMessage({ room, args }: Call): Answer {
   const found = ownMessage(room, args, "cant_delete_message");
@@ -119,7 +153,13 @@ function postEphemeral({ room, args }: Call): Answer {
   if (isFailure(content)) return content;
   const { warnings: _warnings, metadata: _metadata, ...draft } = content;
   const { threadTs } = threadOf(room, channel, text(args, "thread_ts"));
-  const message = post(room, channel, { ...draft, user: room.world.botUserId, fromApp: true, threadTs, ephemeralFor: user.id });
+  const message = post(room, channel, {
+    ...draft,
+    user: room.world.botUserId,
+    fromApp: true,
+    threadTs,
+    ephemeralFor: user.id,
+  });
   return ok({ message_ts: message.ts });
 }
 

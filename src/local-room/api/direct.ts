@@ -11,7 +11,13 @@ export function openDm(room: Room, userId: string): Channel | Failure {
   if (user.deleted) return fail("user_disabled");
   const existing = [...world.channels.values()].find((channel) => channel.type === "im" && channel.members.has(userId));
   if (existing) return existing;
-  const channel = newChannel(room, { id: room.random.id("D"), name: "", type: "im", members: [userId, world.botUserId], creator: world.botUserId });
+  const channel = newChannel(room, {
+    id: room.random.id("D"),
+    name: "",
+    type: "im",
+    members: [userId, world.botUserId],
+    creator: world.botUserId,
+  });
   room.journal.changed("channel", { channel: channel.id });
   return channel;
 }

@@ -32,7 +32,8 @@ export const ok = (fields: object = {}): Answer => ({ ok: true, ...(fields as Js
 export const fail = (error: string, fields: object = {}): Failure => ({ ok: false, error, ...(fields as JsonObject) });
 export const invalidArguments = (message: string): Failure =>
   fail("invalid_arguments", { response_metadata: { messages: [`[ERROR] ${message}`] } });
-export const isFailure = (value: unknown): value is Failure => isObject(value) && value["ok"] === false && typeof value["error"] === "string";
+export const isFailure = (value: unknown): value is Failure =>
+  isObject(value) && value["ok"] === false && typeof value["error"] === "string";
 
 export function text(args: Args, name: string): string | null {
   const value = args[name];
@@ -77,7 +78,8 @@ export const validateOptions = (room: Room) => ({
 /** A channel the bot can see; a private one without the bot looks like none at all. */
 export function visibleChannel(room: Room, id: string | null): Channel | Failure {
   const channel = id === null ? undefined : room.world.channels.get(id);
-  if (!channel || (channel.type !== "public" && !channel.members.has(room.world.botUserId))) return fail("channel_not_found");
+  if (!channel || (channel.type !== "public" && !channel.members.has(room.world.botUserId)))
+    return fail("channel_not_found");
   return channel;
 }
 
@@ -93,7 +95,10 @@ export function writableChannel(room: Room, id: string | null): Channel | Failur
 /** The scope depends on the kind of channel, e.g. `groups:read` for private ones. */
 export function missingChannelScope(room: Room, channel: Channel, verb: "read" | "history" | "write"): Failure | null {
   const family = { public: "channels", private: "groups", im: "im" }[channel.type];
-  return missingScope(room, [`${family}:${verb}`, ...(verb === "write" && channel.type === "public" ? ["channels:manage"] : [])]);
+  return missingScope(room, [
+    `${family}:${verb}`,
+    ...(verb === "write" && channel.type === "public" ? ["channels:manage"] : []),
+  ]);
 }
 
 export function missingScope(room: Room, accepted: readonly string[]): Failure | null {

@@ -1,12 +1,24 @@
 import { scheduleAheadSeconds, scheduledPerChannelPerFiveMinutes } from "../limits.ts";
 import { messageJson } from "../message-json.ts";
 import { edit, post, threadOf } from "../posting.ts";
+import type { JsonObject } from "../protocol.ts";
 import type { Room } from "../room.ts";
 import { type Channel, findMessage, type Message } from "../world.ts";
 import { postContent } from "./chat.ts";
 import { blocksProblem, readContent } from "./content.ts";
-import { type Answer, type Call, type Failure, fail, isFailure, type Method, number, ok, structured, text, writableChannel } from "./method.ts";
-import type { JsonObject } from "../protocol.ts";
+import {
+  type Answer,
+  type Call,
+  type Failure,
+  fail,
+  isFailure,
+  type Method,
+  number,
+  ok,
+  structured,
+  text,
+  writableChannel,
+} from "./method.ts";
 
 const write = { scopes: ["chat:write"], token: "bot" } as const;
 
@@ -28,7 +40,9 @@ function schedule({ room, args }: Call): Answer {
   const nowSeconds = room.clock.nowMs() / 1000;
   if (postAt <= nowSeconds) return fail("time_in_past");
   if (postAt > nowSeconds + scheduleAheadSeconds) return fail("time_too_far");
-  const near = [...room.world.scheduled.values()].filter((other) => other.channel === channel.id && Math.abs(other.postAt - postAt) < 300);
+  const near = [...room.world.scheduled.values()].filter(
+    (other) => other.channel === channel.id && Math.abs(other.postAt - postAt) < 300,
+  );
   if (near.length >= scheduledPerChannelPerFiveMinutes) return fail("restricted_too_many");
   const id = room.random.id("Q");
   const cancel = room.clock.after(postAt * 1000 - room.clock.nowMs(), () => {
@@ -36,7 +50,12 @@ function schedule({ room, args }: Call): Answer {
     if (!channel.archived && channel.members.has(room.world.botUserId)) postContent(room, channel, args, content);
   });
   room.world.scheduled.set(id, { id, channel: channel.id, postAt, args: {}, cancel });
-  return ok({ channel: channel.id, scheduled_message_id: id, post_at: postAt, message: { text: content.text, type: "delayed_message" } });
+  return ok({
+    channel: channel.id,
+    scheduled_message_id: id,
+    post_at: postAt,
+    message: { text: content.text, type: "delayed_message" },
+  });
 }
 
 function unschedule({ room, args }: Call): Answer {

@@ -1,16 +1,40 @@
-import type { JsonObject } from "../protocol.ts";
 import { pageMax } from "../limits.ts";
+import type { JsonObject } from "../protocol.ts";
 import type { Room } from "../room.ts";
 import type { SeedUser } from "../seed.ts";
 import { type Answer, type Call, fail, flag, isFailure, type Method, ok, text } from "./method.ts";
 import { page } from "./paging.ts";
 
 export const userMethods: Record<string, Method> = {
-  "users.info": { tier: 4, scopes: ["users:read"], token: "bot", get: true, json: false, required: ["user"], run: info },
+  "users.info": {
+    tier: 4,
+    scopes: ["users:read"],
+    token: "bot",
+    get: true,
+    json: false,
+    required: ["user"],
+    run: info,
+  },
   "users.list": { tier: 2, scopes: ["users:read"], token: "bot", get: true, json: false, run: list },
-  "users.lookupByEmail": { tier: 3, scopes: ["users:read.email"], token: "bot", get: true, json: false, required: ["email"], run: byEmail },
+  "users.lookupByEmail": {
+    tier: 3,
+    scopes: ["users:read.email"],
+    token: "bot",
+    get: true,
+    json: false,
+    required: ["email"],
+    run: byEmail,
+  },
   "usergroups.list": { tier: 2, scopes: ["usergroups:read"], token: "bot", get: true, json: false, run: groups },
-  "usergroups.users.list": { tier: 2, scopes: ["usergroups:read"], token: "bot", get: true, json: false, required: ["usergroup"], run: groupUsers },
+  "usergroups.users.list": {
+    tier: 2,
+    scopes: ["usergroups:read"],
+    token: "bot",
+    get: true,
+    json: false,
+    required: ["usergroup"],
+    run: groupUsers,
+  },
   "bots.info": { tier: 3, scopes: ["users:read"], token: "bot", get: true, json: false, run: botInfo },
 };
 
@@ -32,7 +56,9 @@ function list({ room, args }: Call): Answer {
 
 function byEmail({ room, args }: Call): Answer {
   const email = text(args, "email")?.toLowerCase();
-  const user = [...room.world.users.values()].find((candidate) => candidate.email?.toLowerCase() === email && !candidate.deleted);
+  const user = [...room.world.users.values()].find(
+    (candidate) => candidate.email?.toLowerCase() === email && !candidate.deleted,
+  );
   return user ? ok({ user: userJson(room, user, false) }) : fail("users_not_found");
 }
 
@@ -47,7 +73,16 @@ function userJson(room: Room, user: SeedUser, withLocale: boolean): JsonObject {
     ...(mayEmail && user.email ? { email: user.email } : {}),
     ...(user.id === room.world.botUserId ? { bot_id: room.world.botId, api_app_id: room.world.appId } : {}),
   };
-  const common: JsonObject = { id: user.id, team_id: room.world.team.id, name: user.name, deleted: user.deleted ?? false, profile, is_bot: user.isBot ?? false, is_app_user: false, updated: 0 };
+  const common: JsonObject = {
+    id: user.id,
+    team_id: room.world.team.id,
+    name: user.name,
+    deleted: user.deleted ?? false,
+    profile,
+    is_bot: user.isBot ?? false,
+    is_app_user: false,
+    updated: 0,
+  };
   // A deactivated account answers with much less. [D users.info]
   if (user.deleted) return common;
   return {
@@ -102,5 +137,15 @@ function botInfo({ room, args }: Call): Answer {
   const { world } = room;
   const wanted = text(args, "bot") ?? world.botId;
   if (wanted !== world.botId) return fail("bot_not_found");
-  return ok({ bot: { id: world.botId, deleted: false, name: room.manifest.name, updated: 0, app_id: world.appId, user_id: world.botUserId, icons: {} } });
+  return ok({
+    bot: {
+      id: world.botId,
+      deleted: false,
+      name: room.manifest.name,
+      updated: 0,
+      app_id: world.appId,
+      user_id: world.botUserId,
+      icons: {},
+    },
+  });
 }

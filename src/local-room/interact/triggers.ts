@@ -1,4 +1,5 @@
-import { triggerLifetimeMs } from "../limits.ts";
+import { handlesKept, triggerLifetimeMs } from "../limits.ts";
+import { forgetOldest } from "../oldest.ts";
 import type { Random } from "../random.ts";
 
 /** One-shot handles that let the app open a modal: three seconds, one use. */
@@ -19,6 +20,7 @@ export function createTriggers(deps: { nowMs: () => number; random: Random }): T
     issue(about) {
       const id = `${deps.random.below(9_000_000) + 1_000_000}.${deps.random.below(9_000_000) + 1_000_000}.${deps.random.hex(32)}`;
       issued.set(id, { about, expiresAtMs: deps.nowMs() + triggerLifetimeMs, used: false });
+      forgetOldest(issued, handlesKept);
       return id;
     },
     redeem(id) {

@@ -2,8 +2,8 @@ import type { RoomClock } from "../clock.ts";
 import type { Journal } from "../journal.ts";
 import type { LintEntry, NotificationEntry } from "../protocol.ts";
 import type { Message, World } from "../world.ts";
+import { type LintFinding, lintMessage, lintStaleDecisions } from "./lint.ts";
 import { whoIsNotified } from "./notified.ts";
-import { lintMessage, lintStaleDecisions, type LintFinding } from "./lint.ts";
 
 /** The two ledgers: who would have been notified and why, and what does not fail a call but should fail a test. */
 export interface LedgerBook {
@@ -14,7 +14,11 @@ export interface LedgerBook {
   lints(): LintEntry[];
 }
 
-export function createLedgerBook(deps: { world: World; clock: Pick<RoomClock, "nowMs">; journal: Journal }): LedgerBook {
+export function createLedgerBook(deps: {
+  world: World;
+  clock: Pick<RoomClock, "nowMs">;
+  journal: Journal;
+}): LedgerBook {
   const { world, clock, journal } = deps;
   const notified: NotificationEntry[] = [];
   const lints: LintEntry[] = [];
@@ -30,7 +34,14 @@ export function createLedgerBook(deps: { world: World; clock: Pick<RoomClock, "n
       for (const found of whoIsNotified(world, message, before)) {
         if (found.users.length === 0) continue;
         const seq = journal.lastSeq() + 1;
-        notified.push({ seq, atMs: clock.nowMs(), channel: message.channel, ts: message.ts, author: message.user, ...found });
+        notified.push({
+          seq,
+          atMs: clock.nowMs(),
+          channel: message.channel,
+          ts: message.ts,
+          author: message.user,
+          ...found,
+        });
         journal.changed("ledger", { channel: message.channel });
       }
       if (!message.fromApp) return;

@@ -10,18 +10,25 @@ export function lintMessage(world: World, message: Message, before: Message | nu
   const findings: LintFinding[] = [];
   const add = (rule: string, text: string, pointer: string | null = null) =>
     findings.push({ rule, message: text, channel: message.channel, ts: message.ts, pointer });
-  if (message.blocks && message.text === "") add("missing-text", "a message with blocks has no text for screen readers and phones");
-  if (message.text.length > textRecommendedChars) add("long-text", `text has ${message.text.length} characters; 4,000 is the recommended limit`, "/text");
+  if (message.blocks && message.text === "")
+    add("missing-text", "a message with blocks has no text for screen readers and phones");
+  if (message.text.length > textRecommendedChars)
+    add("long-text", `text has ${message.text.length} characters; 4,000 is the recommended limit`, "/text");
   let primary = 0;
   walk(message.blocks ?? [], "/blocks", (node, pointer) => {
-    if (node["type"] === "mrkdwn" && node["verbatim"] !== true) add("mrkdwn-not-verbatim", "bare @here and #channel in it become live", pointer);
+    if (node["type"] === "mrkdwn" && node["verbatim"] !== true)
+      add("mrkdwn-not-verbatim", "bare @here and #channel in it become live", pointer);
     if (node["type"] !== "button") return;
     if (node["style"] === "primary") primary += 1;
-    if (node["style"] === "danger" && !isObject(node["confirm"])) add("danger-without-confirm", "a destructive button has no confirm dialog", pointer);
-    if (typeof node["value"] === "string" && !opaqueId.test(node["value"])) add("value-not-opaque", "a button's value is more than an opaque id", `${pointer}/value`);
+    if (node["style"] === "danger" && !isObject(node["confirm"]))
+      add("danger-without-confirm", "a destructive button has no confirm dialog", pointer);
+    if (typeof node["value"] === "string" && !opaqueId.test(node["value"]))
+      add("value-not-opaque", "a button's value is more than an opaque id", `${pointer}/value`);
   });
   if (primary > 1) add("several-primary", `${primary} primary buttons in one message`);
-  if (before) for (const pointer of reusedBlockIds(message, before)) add("block-id-reused", "a changed block keeps its block_id across revisions", pointer);
+  if (before)
+    for (const pointer of reusedBlockIds(message, before))
+      add("block-id-reused", "a changed block keeps its block_id across revisions", pointer);
   if (!before && inChannel(message) && postsInLastMinute(world, message, nowMs) > postsPerMinuteLinted) {
     add("too-many-posts", `more than ${postsPerMinuteLinted} messages a minute in one channel`);
   }
@@ -37,7 +44,9 @@ export function lintStaleDecisions(world: World, nowMs: number): LintFinding[] {
       if (node["type"] === "button" && node["style"] !== undefined) decides = true;
     });
     const text = "an ephemeral message has carried a decision button for more than ten minutes";
-    return decides ? [{ rule: "stale-ephemeral-decision", message: text, channel: message.channel, ts: message.ts, pointer: null }] : [];
+    return decides
+      ? [{ rule: "stale-ephemeral-decision", message: text, channel: message.channel, ts: message.ts, pointer: null }]
+      : [];
   });
 }
 

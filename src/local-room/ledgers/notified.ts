@@ -37,9 +37,14 @@ function usersOf(world: World, message: Message, mention: Notification): string[
   const members = [...(world.channels.get(message.channel)?.members ?? [])];
   switch (mention.who) {
     case "user":
-      return [...world.users.values()].filter((user) => user.id === mention.id || user.name === mention.id).map((user) => user.id);
+      return [...world.users.values()]
+        .filter((user) => user.id === mention.id || user.name === mention.id)
+        .map((user) => user.id);
     case "subteam":
-      return [...world.userGroups.values()].find((group) => group.id === mention.id || group.handle === mention.id)?.users ?? [];
+      return (
+        [...world.userGroups.values()].find((group) => group.id === mention.id || group.handle === mention.id)?.users ??
+        []
+      );
     case "here":
     case "channel":
       return members;
@@ -50,7 +55,13 @@ function usersOf(world: World, message: Message, mention: Notification): string[
 
 function reasonOf(mention: Notification): Notified["reason"] {
   if (mention.why !== "mention") return "auto-parsed";
-  const reasons = { user: "user-mention", subteam: "group-mention", here: "here", channel: "channel", everyone: "everyone" } as const;
+  const reasons = {
+    user: "user-mention",
+    subteam: "group-mention",
+    here: "here",
+    channel: "channel",
+    everyone: "everyone",
+  } as const;
   return reasons[mention.who];
 }
 
@@ -65,8 +76,12 @@ function peopleOnly(world: World, message: Message, ids: readonly string[]): str
 function followers(world: World, message: Message): Notified[] {
   if (message.threadTs === null || message.threadTs === message.ts || message.ephemeralFor !== null) return [];
   const parent = world.messages.get(message.channel)?.find((other) => other.ts === message.threadTs);
-  const authors = [...repliesOf(world, message.channel, message.threadTs), ...(parent ? [parent] : [])].map((other) => other.user);
-  return [{ users: peopleOnly(world, message, [...new Set(authors)]), reason: "thread-follower", text: "", pointer: "" }];
+  const authors = [...repliesOf(world, message.channel, message.threadTs), ...(parent ? [parent] : [])].map(
+    (other) => other.user,
+  );
+  return [
+    { users: peopleOnly(world, message, [...new Set(authors)]), reason: "thread-follower", text: "", pointer: "" },
+  ];
 }
 
 function direct(world: World, message: Message): Notified[] {

@@ -14,8 +14,14 @@
  */
 export async function read(path) {
   try {
-    const response = await fetch(`/_twin/${path}`, { headers: { accept: "application/json" }, cache: "no-store" });
-    return { status: response.status, body: response.ok ? await response.json() : null };
+    const response = await fetch(`/_twin/${path}`, {
+      headers: { accept: "application/json" },
+      cache: "no-store",
+    });
+    return {
+      status: response.status,
+      body: response.ok ? await response.json() : null,
+    };
   } catch {
     return { status: 0, body: null };
   }
@@ -38,7 +44,11 @@ export async function send(path, body) {
     });
     const answer = await response.json();
     if (typeof answer?.ok === "boolean") return answer;
-    return { ok: false, error: "bad_answer", message: `The local room answered ${response.status}. Nothing was done.` };
+    return {
+      ok: false,
+      error: "bad_answer",
+      message: `The local room answered ${response.status}. Nothing was done.`,
+    };
   } catch {
     return {
       ok: false,
@@ -68,7 +78,7 @@ export function follow({ actor, onChange, onState }) {
   function connect() {
     clearTimeout(timer);
     source?.close();
-    const mine = new EventSource(`/_twin/stream?actor=${encodeURIComponent(actor())}`);
+    const mine = new EventSource(`/_twin/stream?${new URLSearchParams(actor() && { actor: actor() })}`);
     source = mine;
     mine.onopen = () => {
       retryMs = FIRST_RETRY_MS;

@@ -18,7 +18,13 @@ const MOST_SUGGESTIONS = 8;
  */
 export function createCompletion(room, input, holder) {
   const listId = `${input.id}-suggestions`;
-  const list = h("div", { class: "suggestions", id: listId, role: "listbox", "aria-label": "Suggestions", hidden: true });
+  const list = h("div", {
+    class: "suggestions",
+    id: listId,
+    role: "listbox",
+    "aria-label": "Suggestions",
+    hidden: true,
+  });
   holder.append(list);
   input.setAttribute("aria-autocomplete", "list");
   /** @type {Suggestion[]} */
@@ -66,7 +72,12 @@ export function createCompletion(room, input, holder) {
   function row(suggestion, index) {
     const option = h(
       "div",
-      { class: "suggestion", role: "option", id: `${listId}-${index}`, "aria-selected": String(index === chosen) },
+      {
+        class: "suggestion",
+        role: "option",
+        id: `${listId}-${index}`,
+        "aria-selected": String(index === chosen),
+      },
       suggestion.picture,
       h("span", { class: "suggestion-label" }, suggestion.label),
       h("span", { class: "suggestion-hint" }, suggestion.hint),
@@ -142,7 +153,12 @@ function suggestionsFor(room, word, line) {
   if (word.startsWith("#"))
     return state.channels
       .filter((channel) => channel.type !== "im" && channel.name.toLowerCase().includes(typed))
-      .map((channel) => ({ insert: `#${channel.name}`, label: `#${channel.name}`, hint: channel.topic, picture: null }));
+      .map((channel) => ({
+        insert: `#${channel.name}`,
+        label: `#${channel.name}`,
+        hint: channel.topic,
+        picture: null,
+      }));
   const people = state.users
     .filter((user) => !user.deleted && `${user.name} ${user.displayName}`.toLowerCase().includes(typed))
     .map((user) => ({
@@ -153,6 +169,11 @@ function suggestionsFor(room, word, line) {
     }));
   const groups = state.userGroups
     .filter((group) => `${group.handle} ${group.name}`.toLowerCase().includes(typed))
-    .map((group) => ({ insert: `@${group.handle}`, label: `@${group.handle}`, hint: group.name, picture: null }));
+    .map((group) => ({
+      insert: `@${group.handle}`,
+      label: `@${group.handle}`,
+      hint: group.name,
+      picture: null,
+    }));
   return [...people, ...groups];
 }

@@ -23,11 +23,32 @@ export function createComposer(room, holder, { id, where, label }) {
   let draftKey = "";
   let sending = false;
 
-  const input = h("textarea", { id, class: "composer-input", rows: "1", autocomplete: "off", "data-focus": id });
+  const input = h("textarea", {
+    id,
+    class: "composer-input",
+    rows: "1",
+    autocomplete: "off",
+    "data-focus": id,
+  });
   const hint = h("p", { class: "composer-hint", id: `${id}-hint` });
-  const problem = h("div", { class: "composer-problem", role: "alert", hidden: true });
+  const problem = h("div", {
+    class: "composer-problem",
+    role: "alert",
+    hidden: true,
+  });
   const send = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send"));
-  const globals = h("button", { type: "button", class: "icon-button", "aria-label": "Shortcuts", title: "Shortcuts", "aria-haspopup": "menu", "aria-expanded": "false" }, icon("bolt"));
+  const globals = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": "Shortcuts",
+      title: "Shortcuts",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+    },
+    icon("bolt"),
+  );
   const also = h("input", { type: "checkbox", id: `${id}-also` });
   const alsoRow = h("label", { class: "also", for: `${id}-also` }, also, "Also send to the channel");
   const field = h("div", { class: "composer-field" }, input, h("div", { class: "composer-row" }, globals, hint, send));
@@ -80,7 +101,11 @@ export function createComposer(room, holder, { id, where, label }) {
     setSending(true);
     const answer = text.startsWith("/")
       ? await room.send("command", { ...place, text })
-      : await room.send("message", { ...place, text, ...(place.threadTs && also.checked ? { alsoToChannel: true } : {}) });
+      : await room.send("message", {
+          ...place,
+          text,
+          ...(place.threadTs && also.checked ? { alsoToChannel: true } : {}),
+        });
     setSending(false);
     // The person may have gone elsewhere meanwhile: a refusal belongs to the place where the text was typed.
     const stillHere = draftKey === keyOf(place);
@@ -123,6 +148,7 @@ export function createComposer(room, holder, { id, where, label }) {
       : command?.usageHint
         ? `${command.command} ${command.usageHint}`
         : "Enter sends, Shift+Enter makes a new line, / for commands, @ for people";
+    hint.classList.toggle("idle", !sending && !command?.usageHint);
     send.classList.toggle("ready", input.value.trim() !== "");
   }
 
@@ -194,9 +220,18 @@ function drawGate(holder, gate) {
  * @returns {Gate | null}
  */
 function gateWords(room, channel, name) {
-  if (channel.archived) return { words: `${name} is archived. It can be read, nothing can be posted.`, verb: null, run() {} };
+  if (channel.archived)
+    return {
+      words: `${name} is archived. It can be read, nothing can be posted.`,
+      verb: null,
+      run() {},
+    };
   if (channel.isMember) return null;
-  return { words: `You are looking at ${name}. Join it to write.`, verb: `Join ${name}`, run: () => join(room, channel.id) };
+  return {
+    words: `You are looking at ${name}. Join it to write.`,
+    verb: `Join ${name}`,
+    run: () => join(room, channel.id),
+  };
 }
 
 /**

@@ -8,7 +8,10 @@ import { append, h } from "./dom.js";
  */
 export function openDialog({ class: className, label, children, onCancel }) {
   const before = document.activeElement;
-  const dialog = h("dialog", { class: `dialog ${className}`, "aria-label": label });
+  const dialog = h("dialog", {
+    class: `dialog ${className}`,
+    "aria-label": label,
+  });
   append(dialog, children);
   dialog.addEventListener("cancel", (event) => {
     // An Escape inside a file input or a menu bubbles up here, too.
@@ -42,8 +45,8 @@ function replacementOf(gone) {
 }
 
 /**
- * Asks before something happens. Escape and the deny button both mean no; the focus starts on no where the act is
- * dangerous.
+ * Asks before something happens. Escape and the deny button both mean no, and the focus starts there: a second Enter,
+ * pressed by a tired hand, must not approve anything.
  *
  * @param {{ title: string, body: Node, confirm: string, deny: string, danger: boolean }} words
  * @returns {Promise<boolean>}
@@ -51,13 +54,22 @@ function replacementOf(gone) {
 export function askToConfirm({ title, body, confirm, deny, danger }) {
   return new Promise((resolve) => {
     const yes = h("button", { type: "button", class: danger ? "button danger" : "button primary" }, confirm);
-    const no = h("button", { type: "button", class: "button", autofocus: danger }, deny);
+    const no = h("button", { type: "button", class: "button" }, deny);
     const opened = openDialog({
       class: "confirm",
       label: title,
       children: [
         h("h2", {}, title),
-        h("div", { class: "dialog-body", tabindex: "0", role: "region", "aria-label": "What will be done" }, body),
+        h(
+          "div",
+          {
+            class: "dialog-body",
+            tabindex: "0",
+            role: "region",
+            "aria-label": "What will be done",
+          },
+          body,
+        ),
         h("div", { class: "dialog-buttons" }, no, yes),
       ],
       onCancel: () => answer(false),
@@ -69,6 +81,6 @@ export function askToConfirm({ title, body, confirm, deny, danger }) {
     }
     yes.addEventListener("click", () => answer(true));
     no.addEventListener("click", () => answer(false));
-    (danger ? no : yes).focus();
+    no.focus();
   });
 }

@@ -63,7 +63,7 @@ const ATTRIBUTES = new Set(
 );
 /** Ids that the renderer gives are unique in one message only, and a message may be shown twice. */
 const ID_ATTRIBUTES = new Set(["id", "for", "name", "aria-describedby"]);
-const SAFE_URL = /^(https?:\/\/|\/(?![/\\])|blob:)/i;
+const SAFE_URL = /^(https?:\/\/|\/(?![/\\]))/i;
 let trees = 0;
 
 /**
@@ -78,7 +78,7 @@ export function fromRendered(node, prefix = `r${++trees}-`) {
   if (typeof node === "string") return document.createTextNode(node);
   const element = document.createElement(TAGS.has(node.tag) ? node.tag : "span");
   for (const [name, value] of Object.entries(node.attrs)) {
-    if (typeof value !== "string" || !isAllowed(name, value)) continue;
+    if (typeof value !== "string" || !isAllowed(node.tag, name, value)) continue;
     element.setAttribute(name, ID_ATTRIBUTES.has(name) ? prefix + value : value);
   }
   if (element instanceof HTMLAnchorElement && element.hasAttribute("href")) {
@@ -99,15 +99,26 @@ export function fromRendered(node, prefix = `r${++trees}-`) {
 function scrollable(element) {
   const isTable = element instanceof HTMLTableElement;
   const label = isTable ? (element.querySelector("caption")?.textContent ?? "Table") : "Preformatted text";
-  return h("div", { class: isTable ? "wide table-box" : "wide", tabindex: "0", role: "group", "aria-label": label }, element);
+  return h(
+    "div",
+    {
+      class: isTable ? "wide table-box" : "wide",
+      tabindex: "0",
+      role: "group",
+      "aria-label": label,
+    },
+    element,
+  );
 }
 
 /**
+ * @param {string} tag
  * @param {string} name
  * @param {string} value
  */
-function isAllowed(name, value) {
-  if (name === "href" || name === "src") return SAFE_URL.test(value.trim());
+function isAllowed(tag, name, value) {
+  if (name === "href") return tag === "a" && SAFE_URL.test(value.trim());
+  if (name === "src") return tag === "img" && SAFE_URL.test(value.trim());
   return ATTRIBUTES.has(name) || /^data-[a-z-]+$/.test(name);
 }
 

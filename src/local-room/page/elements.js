@@ -1,6 +1,6 @@
 import { askToConfirm } from "./dialog.js";
 import { append, fromRendered, h } from "./dom.js";
-import { collectValues, prepareFields, valueOf } from "./fields.js";
+import { collectValues, fieldValue, prepareFields } from "./fields.js";
 
 /**
  * Buttons, selects and other elements of messages, Home and modals: one set of listeners for each container, so that a
@@ -23,11 +23,15 @@ export function wireElements(room, container, placeOf) {
   });
   container.addEventListener("change", (event) => {
     const element = actionElement(event);
-    if (element && dispatchesOnChange(element)) act(room, element, placeOf(element), valueOf(element));
+    if (element && dispatchesOnChange(element)) act(room, element, placeOf(element), fieldValue(element));
   });
   container.addEventListener("keydown", (event) => {
     const element = actionElement(event);
-    if (event.key === "Escape" && event.target instanceof HTMLElement && event.target.closest("details.overflow[open]")) {
+    if (
+      event.key === "Escape" &&
+      event.target instanceof HTMLElement &&
+      event.target.closest("details.overflow[open]")
+    ) {
       event.preventDefault();
       event.stopPropagation();
       closeOverflow(event.target);
@@ -40,7 +44,7 @@ export function wireElements(room, container, placeOf) {
     if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement) || !element) return;
     if (!element.closest("[data-block-type=input]")?.querySelector("[data-dispatch]")) return;
     event.preventDefault();
-    act(room, element, placeOf(element), valueOf(element));
+    act(room, element, placeOf(element), fieldValue(element));
   });
   new MutationObserver((records) => {
     for (const { addedNodes } of records)
@@ -109,7 +113,10 @@ function confirmOf(element) {
   if (element.dataset.confirm === undefined) return null;
   const confirm = JSON.parse(element.dataset.confirm);
   const body = h("div", { class: "blocks" });
-  append(body, (confirm.rendered ?? [String(confirm.text?.text ?? "")]).map((/** @type {never} */ part) => fromRendered(part)));
+  append(
+    body,
+    (confirm.rendered ?? [String(confirm.text?.text ?? "")]).map((/** @type {never} */ part) => fromRendered(part)),
+  );
   return {
     title: String(confirm.title?.text ?? "Are you sure?"),
     body,

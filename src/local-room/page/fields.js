@@ -15,7 +15,7 @@ const TYPING_PAUSE_MS = 200;
  * @param {HTMLElement} element with `data-action-id`
  * @returns {ControlValue}
  */
-export function valueOf(element) {
+export function fieldValue(element) {
   if (element instanceof HTMLFieldSetElement) {
     const chosen = [...element.querySelectorAll("input")].filter((input) => input.checked).map((input) => input.value);
     return element.dataset.type === "radio_buttons" ? (chosen[0] ?? null) : chosen;
@@ -40,7 +40,7 @@ export function collectValues(scope) {
   const values = {};
   for (const field of fieldsIn(scope)) {
     const { blockId = "", actionId = "" } = field.dataset;
-    values[blockId] = { ...values[blockId], [actionId]: valueOf(field) };
+    values[blockId] = { ...values[blockId], [actionId]: fieldValue(field) };
   }
   return values;
 }
@@ -85,11 +85,13 @@ export function problemsIn(scope) {
 
 /** @param {HTMLElement} field */
 function problemOf(field) {
-  const value = valueOf(field);
+  const value = fieldValue(field);
   const isEmpty = value === null || value.length === 0 || (typeof value === "string" && value.trim() === "");
   if (field instanceof HTMLFieldSetElement)
-    return isEmpty && field.dataset.optional === undefined ? "Choose at least one." : null;
-  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement))
+    return isEmpty && field.dataset.optional === undefined ? "Please choose." : null;
+  if (
+    !(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement)
+  )
     return null;
   if (isEmpty && field.required) return "Please fill in this field.";
   if (isEmpty) return field.validity.badInput ? "Please write a number." : null;
@@ -153,10 +155,15 @@ function fillFromRoom(room, field, type) {
   const initial = new Set(JSON.parse(field.dataset.initial ?? "[]"));
   if (field.dataset.defaultToCurrent !== undefined) initial.add(room.place);
   const { users, channels } = room.state;
-  const people = users.filter((user) => !user.deleted).map((user) => ({ id: user.id, name: user.displayName || user.name }));
+  const people = users
+    .filter((user) => !user.deleted)
+    .map((user) => ({ id: user.id, name: user.displayName || user.name }));
   const places = channels
     .filter((channel) => !channel.archived)
-    .map((channel) => ({ id: channel.id, name: channel.type === "im" ? channel.name : `#${channel.name}` }));
+    .map((channel) => ({
+      id: channel.id,
+      name: channel.type === "im" ? channel.name : `#${channel.name}`,
+    }));
   const choices = type.endsWith("users_select")
     ? people
     : type.endsWith("conversations_select")
@@ -195,7 +202,12 @@ function askWhileTyping(room, field, placeOf) {
   async function ask() {
     const query = search.value;
     const { blockId, actionId } = field.dataset;
-    const answer = await room.send("options", { ...placeOf(field), blockId, actionId, query });
+    const answer = await room.send("options", {
+      ...placeOf(field),
+      blockId,
+      actionId,
+      query,
+    });
     if (query !== search.value) return;
     if (!answer.ok) return room.notice(answer.message);
     const { options = [], groups = [] } = /** @type {import("../protocol.ts").OptionsAnswer & { ok: true }} */ (

@@ -21,7 +21,12 @@ export function fileElement(file) {
   const title = file.title || file.name;
   const link = h(
     "a",
-    { class: "file-link", href: file.url, download: file.name, "data-focus": `file-${file.id}` },
+    {
+      class: "file-link",
+      href: file.url,
+      download: file.name,
+      "data-focus": `file-${file.id}`,
+    },
     icon("file"),
     h("span", { class: "file-name" }, title),
     h("span", { class: "file-size" }, fileSize(file.sizeBytes)),
@@ -30,7 +35,12 @@ export function fileElement(file) {
   const figure = h("figure", { class: "file" });
   if (IMAGE_TYPE.test(file.mimetype)) {
     figure.append(
-      h("img", { class: "file-image", src: file.url, alt: file.altText ?? title, loading: "lazy" }),
+      h("img", {
+        class: "file-image",
+        src: file.url,
+        alt: file.altText ?? title,
+        loading: "lazy",
+      }),
       h("figcaption", {}, link),
     );
   } else {
@@ -45,7 +55,16 @@ export function fileElement(file) {
  * @param {string} title
  */
 function textPreview(file, title) {
-  const pre = h("pre", { class: "file-text", tabindex: "0", role: "region", "aria-label": `Start of ${title}` }, "…");
+  const pre = h(
+    "pre",
+    {
+      class: "file-text",
+      tabindex: "0",
+      role: "region",
+      "aria-label": `Start of ${title}`,
+    },
+    "…",
+  );
   const holder = h("div", { class: "file-preview" }, pre);
   whenVisible(holder, async () => {
     const text = await download(file.url);
@@ -58,7 +77,12 @@ function textPreview(file, title) {
     if (lines.length <= PREVIEW_LINES) return;
     const toggle = h(
       "button",
-      { type: "button", class: "quiet", "aria-expanded": "false", "data-focus": `expand-${file.id}` },
+      {
+        type: "button",
+        class: "quiet",
+        "aria-expanded": "false",
+        "data-focus": `expand-${file.id}`,
+      },
       `Show all ${lines.length} lines`,
     );
     toggle.addEventListener("click", () => {

@@ -1,6 +1,7 @@
 /** Line icons on a 20 by 20 grid, drawn with the text's own colour. Always hidden from assistive technology. */
 const SHAPES = {
   hash: "M7.5 3 5.5 17M14.5 3l-2 14M3.5 7.5h14M2.5 12.5h14",
+  link: "M8.5 11.5a3 3 0 0 0 4.3 0l2.7-2.7a3 3 0 0 0-4.3-4.3l-1 1M11.5 8.5a3 3 0 0 0-4.3 0l-2.7 2.7a3 3 0 0 0 4.3 4.3l1-1",
   lock: "M5 9h10v8H5zM7 9V6.5a3 3 0 0 1 6 0V9",
   home: "M3 9.5 10 3l7 6.5M5 8.5V17h10V8.5",
   menu: "M3 5h14M3 10h14M3 15h14",

@@ -19,7 +19,12 @@ const SLOW_MS = 1_000;
 /** @param {Room} room */
 export function createActivity(room) {
   const list = h("ol", { class: "journal", "aria-label": "Newest first" });
-  const filter = h("input", { type: "search", id: "journal-filter", placeholder: "Filter, for example chat.update", autocomplete: "off" });
+  const filter = h("input", {
+    type: "search",
+    id: "journal-filter",
+    placeholder: "Filter, for example chat.update",
+    autocomplete: "off",
+  });
   const onlyTrouble = h("input", { type: "checkbox", id: "journal-trouble" });
   const element = h(
     "div",
@@ -33,10 +38,15 @@ export function createActivity(room) {
     ),
     list,
   );
+  const withChanges = h("input", { type: "checkbox", id: "journal-changes" });
+  element.firstElementChild?.append(
+    h("label", { class: "also", for: "journal-changes" }, withChanges, "Every change to the room"),
+  );
   let lastSeq = 0;
   let reading = false;
   filter.addEventListener("input", applyFilter);
   onlyTrouble.addEventListener("change", applyFilter);
+  withChanges.addEventListener("change", applyFilter);
 
   function applyFilter() {
     for (const row of list.children) if (row instanceof HTMLElement) row.hidden = !matches(row);
@@ -44,6 +54,7 @@ export function createActivity(room) {
 
   /** @param {HTMLElement} row */
   function matches(row) {
+    if (!withChanges.checked && row.dataset.kind === "change") return false;
     if (onlyTrouble.checked && !row.classList.contains("trouble")) return false;
     return (row.querySelector("summary")?.textContent ?? "").toLowerCase().includes(filter.value.trim().toLowerCase());
   }
@@ -101,7 +112,7 @@ function entryRow(room, entry) {
   row.addEventListener("toggle", () => {
     if (row.open) detail.textContent = JSON.stringify(entry.detail, null, 2);
   });
-  return h("li", { class: trouble ? "trouble" : "" }, row);
+  return h("li", { class: trouble ? "trouble" : "", "data-kind": entry.kind }, row);
 }
 
 /**

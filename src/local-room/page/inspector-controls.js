@@ -53,7 +53,10 @@ const SWITCH_WORDS = /** @type {const} */ ({
 export function createControls(room) {
   const now = h("p", { class: "panel-note" });
   const freeze = h("button", { type: "button", class: "button" });
-  const active = h("ul", { class: "active-faults", "aria-label": "Faults in force" });
+  const active = h("ul", {
+    class: "active-faults",
+    "aria-label": "Faults in force",
+  });
   const switches = h("div", { class: "switches" });
   const outage = h("input", { type: "checkbox", id: "fault-outage" });
   const clear = button("Clear all faults", () => fault({ kind: "clear" }));
@@ -62,13 +65,23 @@ export function createControls(room) {
     { class: "controls" },
     h("h3", {}, "Clock"),
     now,
-    h("div", { class: "button-row" }, freeze, ...STEPS.map(([words, advanceMs]) => button(`+ ${words}`, () => clock({ advanceMs })))),
+    h(
+      "div",
+      { class: "button-row" },
+      freeze,
+      ...STEPS.map(([words, advanceMs]) => button(`+ ${words}`, () => clock({ advanceMs }))),
+    ),
     h("h3", {}, "Faults in force"),
     active,
     h("div", { class: "button-row" }, clear),
     h("h3", {}, "Calls"),
     methodForm(),
-    h("label", { class: "also", for: "fault-outage" }, outage, "Outage: nothing is answered, all connections are refused"),
+    h(
+      "label",
+      { class: "also", for: "fault-outage" },
+      outage,
+      "Outage: nothing is answered, all connections are refused",
+    ),
     h("h3", {}, "Connections and envelopes"),
     h("div", { class: "button-row" }, ...ONE_CLICK.map(([words, what]) => button(words, () => fault(what)))),
     h("h3", {}, "Switches"),
@@ -78,9 +91,24 @@ export function createControls(room) {
   outage.addEventListener("change", () => fault({ kind: "outage", on: outage.checked }));
 
   function methodForm() {
-    const kind = h("select", { id: "fault-kind" }, ...METHOD_FAULTS.map(([value, words]) => h("option", { value }, words)));
-    const method = h("input", { id: "fault-method", value: "chat.postMessage", autocomplete: "off", spellcheck: "false" });
-    const times = h("input", { id: "fault-times", type: "number", min: "1", max: "1000", value: "1" });
+    const kind = h(
+      "select",
+      { id: "fault-kind" },
+      ...METHOD_FAULTS.map(([value, words]) => h("option", { value }, words)),
+    );
+    const method = h("input", {
+      id: "fault-method",
+      value: "chat.postMessage",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
+    const times = h("input", {
+      id: "fault-times",
+      type: "number",
+      min: "1",
+      max: "1000",
+      value: "1",
+    });
     const extra = h("input", { id: "fault-extra", autocomplete: "off" });
     const extraLabel = h("label", { for: "fault-extra" });
     const extraField = h("div", { class: "control-field" }, extraLabel, extra);
@@ -105,7 +133,12 @@ export function createControls(room) {
       event.preventDefault();
       const [name, , field] = METHOD_FAULTS[kind.selectedIndex] ?? METHOD_FAULTS[0];
       const value = field === "error" ? extra.value.trim() : Number(extra.value);
-      fault({ kind: name, method: method.value.trim(), times: Number(times.value), ...(field ? { [field]: value } : {}) });
+      fault({
+        kind: name,
+        method: method.value.trim(),
+        times: Number(times.value),
+        ...(field ? { [field]: value } : {}),
+      });
     });
     return form;
   }
@@ -144,7 +177,11 @@ export function createControls(room) {
 
   /** @param {string} name */
   function switchRow(name) {
-    const input = h("input", { type: "checkbox", id: `switch-${name}`, value: name });
+    const input = h("input", {
+      type: "checkbox",
+      id: `switch-${name}`,
+      value: name,
+    });
     input.addEventListener("change", () => fault({ kind: "switch", name, on: input.checked }));
     const words = SWITCH_WORDS[/** @type {keyof typeof SWITCH_WORDS} */ (name)] ?? name;
     return h("label", { class: "also", for: `switch-${name}` }, input, words);

@@ -20,13 +20,15 @@ export function notificationTable(room, entries) {
   return table(
     "Who would have been notified, and why",
     ["Time", "By", "Notified", "Why", "Because of"],
-    entries.toReversed().map((entry) => [
-      clockTimeWithSeconds(entry.atMs, room.timeZone),
-      nameOf(room.state, entry.author),
-      entry.users.map((id) => nameOf(room.state, id)).join(", "),
-      entry.reason.replaceAll("-", " "),
-      entry.text === "" ? "" : h("code", {}, entry.text),
-    ]),
+    entries
+      .toReversed()
+      .map((entry) => [
+        clockTimeWithSeconds(entry.atMs, room.timeZone),
+        nameOf(room.state, entry.author),
+        entry.users.map((id) => nameOf(room.state, id)).join(", "),
+        entry.reason.replaceAll("-", " "),
+        entry.text === "" ? "" : h("code", {}, entry.text),
+      ]),
   );
 }
 
@@ -37,13 +39,33 @@ export function notificationTable(room, entries) {
 export function lintTable(room, { lint, flags }) {
   if (lint.length === 0 && flags.length === 0) return nothing("No advice broken, no protocol mistakes.");
   const rows = [
-    ...flags.map((flag) => ({ seq: flag.seq, atMs: flag.atMs, kind: "mistake", rule: flag.code, words: flag.message, at: "" })),
-    ...lint.map((entry) => ({ seq: entry.seq, atMs: entry.atMs, kind: "advice", rule: entry.rule, words: entry.message, at: entry.pointer ?? "" })),
+    ...flags.map((flag) => ({
+      seq: flag.seq,
+      atMs: flag.atMs,
+      kind: "mistake",
+      rule: flag.code,
+      words: flag.message,
+      at: "",
+    })),
+    ...lint.map((entry) => ({
+      seq: entry.seq,
+      atMs: entry.atMs,
+      kind: "advice",
+      rule: entry.rule,
+      words: entry.message,
+      at: entry.pointer ?? "",
+    })),
   ].toSorted((a, b) => b.seq - a.seq);
   return table(
     "Advice that was not followed, and mistakes in the protocol",
     ["Time", "Kind", "Rule", "What", "Where"],
-    rows.map((row) => [clockTimeWithSeconds(row.atMs, room.timeZone), row.kind, row.rule, row.words, row.at && h("code", {}, row.at)]),
+    rows.map((row) => [
+      clockTimeWithSeconds(row.atMs, room.timeZone),
+      row.kind,
+      row.rule,
+      row.words,
+      row.at && h("code", {}, row.at),
+    ]),
   );
 }
 

@@ -22,9 +22,27 @@ export function createInspector(room) {
   const drawer = byId("inspector");
   const opener = byId("open-inspector");
   const title = h("h2", { id: "inspector-title", tabindex: "-1" }, "Inspector");
-  const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close the inspector", title: "Close (Escape)" }, icon("close"));
-  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" });
-  const panel = h("div", { class: "inspector-panel", role: "tabpanel", id: "inspector-panel", tabindex: "0" });
+  const close = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": "Close the inspector",
+      title: "Close (Escape)",
+    },
+    icon("close"),
+  );
+  const tabs = h("div", {
+    class: "tabs",
+    role: "tablist",
+    "aria-label": "Inspector",
+  });
+  const panel = h("div", {
+    class: "inspector-panel",
+    role: "tabpanel",
+    id: "inspector-panel",
+    tabindex: "0",
+  });
   const activity = createActivity(room);
   const controls = createControls(room);
   let at = 0;
@@ -36,19 +54,34 @@ export function createInspector(room) {
   opener.setAttribute("aria-label", "Inspector: calls, ledgers, limits, faults");
   opener.title = "Inspector";
   drawer.append(h("div", { class: "inspector-head" }, title, close), tabs, panel);
-  opener.addEventListener("click", () => toggle(drawer.hidden));
+  opener.addEventListener("click", () => toggle(drawer.hidden !== false));
   close.addEventListener("click", () => toggle(false));
   drawer.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) toggle(false);
   });
   const buttons = TABS.map((name, index) => {
-    const tab = h("button", { type: "button", role: "tab", class: "tab", id: `tab-${index}`, "aria-controls": "inspector-panel" }, name);
+    const tab = h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        class: "tab",
+        id: `tab-${index}`,
+        "aria-controls": "inspector-panel",
+      },
+      name,
+    );
     tab.addEventListener("click", () => choose(index));
     return tab;
   });
   tabs.append(...buttons);
   tabs.addEventListener("keydown", (event) => {
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+    const to = {
+      ArrowRight: at + 1,
+      ArrowLeft: at - 1,
+      Home: 0,
+      End: TABS.length - 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     choose((to + TABS.length) % TABS.length);

@@ -52,9 +52,22 @@ jump.prepend(icon("down"));
 jump.addEventListener("click", () => stream.toEnd());
 actorButton.addEventListener("click", chooseActor);
 document.addEventListener("keydown", moveBetweenPanes);
+byId("skip").addEventListener("click", (event) => {
+  // Followed as a link it would become the address of a place.
+  event.preventDefault();
+  if (room.place === "home") byId("place-title").focus();
+  else composer.focus();
+});
 document.addEventListener("click", (event) => {
   const link = /** @type {HTMLElement} */ (event.target).closest?.('a[href*="/archives/"]');
-  if (!(link instanceof HTMLAnchorElement) || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+  if (
+    !(link instanceof HTMLAnchorElement) ||
+    link.origin !== location.origin ||
+    event.defaultPrevented ||
+    event.ctrlKey ||
+    event.metaKey
+  )
+    return;
   event.preventDefault();
   room.goTo(link.href);
 });
@@ -95,7 +108,9 @@ function drawPlace(atHome) {
   const kind = channel?.type === "private" ? "Private channel" : channel?.type === "im" ? "Direct message" : "";
   byId("place-topic").textContent = atHome
     ? "Open incidents, pending approvals and hosts"
-    : [kind, channel?.type !== "im" && `${count} ${count === 1 ? "member" : "members"}`, channel?.topic].filter(Boolean).join(" · ");
+    : [kind, channel?.type !== "im" && `${count} ${count === 1 ? "member" : "members"}`, channel?.topic]
+        .filter(Boolean)
+        .join(" · ");
   const { connections, transport, name } = state.app;
   const asleep = transport === "socket" && connections === 0;
   byId("place-actions").replaceChildren(
@@ -173,7 +188,14 @@ function moveBetweenPanes(event) {
     () => (room.thread ? byId("thread-input") : null),
     () => (byId("inspector").hidden ? null : byId("inspector-title")),
   ];
-  const panes = [byId("nav"), byId("main"), byId("composer"), byId("thread"), byId("thread").querySelector(".compose"), byId("inspector")];
+  const panes = [
+    byId("nav"),
+    byId("main"),
+    byId("composer"),
+    byId("thread"),
+    byId("thread").querySelector(".compose"),
+    byId("inspector"),
+  ];
   const at = panes.findLastIndex((pane) => pane?.contains(document.activeElement));
   for (let step = 1; step <= stops.length; step++) {
     const to = (at + (event.shiftKey ? -step : step) + stops.length * 2) % stops.length;

@@ -23,7 +23,8 @@ export function openMenu(button, label, items) {
   if (wasMine) return;
 
   const menu = h("div", { class: "menu", role: "menu", "aria-label": label });
-  for (const item of items) menu.append(item === "line" ? h("div", { class: "menu-line", role: "separator" }) : entry(item));
+  for (const item of items)
+    menu.append(item === "line" ? h("div", { class: "menu-line", role: "separator" }) : entry(item));
   const choices = /** @type {HTMLElement[]} */ ([...menu.querySelectorAll("button")]);
 
   /** @param {boolean} returnFocus */

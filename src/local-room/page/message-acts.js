@@ -57,7 +57,11 @@ function moreItems(room, message, inThread) {
       picture: icon("reply"),
       run: () => room.openThread(message.channel, message.threadTs ?? message.ts),
     });
-  items.push({ label: "Copy link", picture: icon("hash"), run: () => copyLink(room, message) });
+  items.push({
+    label: "Copy link",
+    picture: icon("link"),
+    run: () => copyLink(room, message),
+  });
   const shortcuts = room.state.shortcuts.filter((shortcut) => shortcut.type === "message");
   if (shortcuts.length > 0 && !message.ephemeral) items.push("line");
   if (!message.ephemeral)
@@ -99,6 +103,11 @@ async function copyLink(room, message) {
  * @param {boolean} remove
  */
 async function react(room, message, name, remove) {
-  const answer = await room.send("reaction", { channel: message.channel, ts: message.ts, name, remove });
+  const answer = await room.send("reaction", {
+    channel: message.channel,
+    ts: message.ts,
+    name,
+    remove,
+  });
   if (!answer.ok) room.notice(answer.message);
 }

@@ -65,7 +65,12 @@ export function createMessageList(room, { list, scroller, inThread, onUnseen }) 
     if (!(article instanceof HTMLElement) || article.tagName !== "ARTICLE") return;
     const articles = articlesOf(list);
     const at = articles.indexOf(article);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: articles.length - 1 }[event.key];
+    const to = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: articles.length - 1,
+    }[event.key];
     if (to !== undefined) articles[to]?.focus();
     else if ((event.key === "Enter" || event.key === "ArrowRight") && !inThread)
       /** @type {HTMLElement | null} */ (article.querySelector(".tool[data-act=thread]"))?.click();
@@ -88,9 +93,10 @@ export function createMessageList(room, { list, scroller, inThread, onUnseen }) 
         activeTs = "";
         onUnseen?.(false);
       }
+      const today = dayKey(room.nowMs(), room.timeZone);
       reconcile(list, rowsOf(room, messages, inThread), {
         key: keyOf,
-        signature: (row) => (row.kind === "message" ? signatureOf(room, row) : JSON.stringify(row)),
+        signature: (row) => (row.kind === "message" ? signatureOf(room, row, today) : JSON.stringify(row)),
         make: (row) => make(room, row, inThread),
         carry,
       });
@@ -132,7 +138,8 @@ function articlesOf(list) {
  */
 function setActive(article, active) {
   article.classList.toggle("active", active);
-  for (const stop of [article, ...article.querySelectorAll(".tool")]) stop.setAttribute("tabindex", active ? "0" : "-1");
+  for (const stop of [article, ...article.querySelectorAll(".tool")])
+    stop.setAttribute("tabindex", active ? "0" : "-1");
 }
 
 /**
@@ -149,7 +156,12 @@ function rowsOf(room, messages, inThread) {
     const atMs = tsToMs(message.ts);
     const itsDay = dayKey(atMs, room.timeZone);
     const newDay = itsDay !== day;
-    if (newDay && !inThread) rows.push({ kind: "day", key: itsDay, name: dayName(atMs, room.nowMs(), room.timeZone) });
+    if (newDay && !inThread)
+      rows.push({
+        kind: "day",
+        key: itsDay,
+        name: dayName(atMs, room.nowMs(), room.timeZone),
+      });
     day = itsDay;
     const above = newDay || (inThread && index === 1) ? undefined : messages[index - 1];
     rows.push({ kind: "message", message, compact: continues(message, above) });
@@ -175,12 +187,20 @@ function keyOf(row) {
  *
  * @param {Room} room
  * @param {Extract<Row, { kind: "message" }>} row
+ * @param {string} today because "last reply today" is not true tomorrow
  */
-function signatureOf(room, { message, compact }) {
-  const { raw: _raw, replies, ...shown } = message;
-  const last = replies.at(-1)?.ts ?? "";
-  return JSON.stringify([shown, last, compact, room.actor, room.timeZone]);
+function signatureOf(room, { message, compact }, today) {
+  let look = looks.get(message);
+  if (look === undefined) {
+    const { raw: _raw, replies, ...shown } = message;
+    look = JSON.stringify([shown, replies.map((reply) => [reply.ts, reply.user, reply.tombstone])]);
+    looks.set(message, look);
+  }
+  return `${compact} ${room.actor} ${room.timeZone} ${today} ${look}`;
 }
+
+/** Each state brings new objects, and one state is drawn several times. @type {WeakMap<MessageState, string>} */
+const looks = new WeakMap();
 
 /**
  * @param {Room} room

@@ -36,7 +36,7 @@ export function messageElement(room, message, { inThread, compact }) {
   const atMs = tsToMs(message.ts);
   const name = nameOf(room.state, message.user);
   const time = clockTime(atMs, room.timeZone);
-  const classes = ["message", compact && "compact", message.ephemeral && "ephemeral", message.pinned && "pinned"];
+  const classes = ["post", compact && "compact", message.ephemeral && "ephemeral", message.pinned && "pinned"];
   const label = `${name}, ${time}${message.ephemeral ? ", only visible to you" : ""}${message.edited ? ", edited" : ""}`;
   const article = h(
     "article",
@@ -50,10 +50,17 @@ export function messageElement(room, message, { inThread, compact }) {
     },
     compact ? h("span", { class: "gutter", "aria-hidden": "true" }, time) : avatar(room.state, message.user),
   );
-  const body = h("div", { class: "message-body" });
+  const body = h("div", { class: "post-body" });
   append(body, [
     message.ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you"),
     message.pinned && h("p", { class: "pin-mark" }, "Pinned"),
+    message.broadcast &&
+      !inThread &&
+      h(
+        "button",
+        { type: "button", class: "quiet thread-link", "data-act": "thread", "data-focus": "thread-link" },
+        "Replied in a thread",
+      ),
     message.broadcast && inThread && h("p", { class: "pin-mark" }, "Also sent to the channel"),
     !compact && heading(room, message, name, time),
     content(message),
@@ -81,7 +88,13 @@ function heading(room, message, name, time) {
     isBot && h("span", { class: "app-mark" }, "App"),
     h(
       "a",
-      { class: "time", href: message.permalink, title: fullTime(tsToMs(message.ts), room.timeZone), "data-act": "permalink", "data-focus": "time" },
+      {
+        class: "time",
+        href: message.permalink,
+        title: fullTime(tsToMs(message.ts), room.timeZone),
+        "data-act": "permalink",
+        "data-focus": "time",
+      },
       time,
     ),
   );
@@ -138,7 +151,12 @@ function threadSummary(room, message) {
   const when = last ? `last reply ${dayAndTime(tsToMs(last.ts), room.nowMs(), room.timeZone)}` : "";
   return h(
     "button",
-    { type: "button", class: "thread-summary", "data-act": "thread", "data-focus": "thread" },
+    {
+      type: "button",
+      class: "thread-summary",
+      "data-act": "thread",
+      "data-focus": "thread",
+    },
     h("span", { class: "faces" }, ...people.map((id) => avatar(room.state, id, "small"))),
     h("span", { class: "reply-count" }, count),
     when !== "" && h("span", { class: "last-reply" }, ` · ${when}`),

@@ -26,7 +26,16 @@ export function createModals(room) {
 
   const title = h("h2", { class: "modal-title" });
   const back = h("button", { type: "button", class: "icon-button" }, icon("back"));
-  const cross = h("button", { type: "button", class: "icon-button", "aria-label": "Close", title: "Close (Escape)" }, icon("close"));
+  const cross = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": "Close",
+      title: "Close (Escape)",
+    },
+    icon("close"),
+  );
   const problem = h("div", { class: "modal-problem", role: "alert" });
   const content = h("div", { class: "modal-content" });
   const cancel = h("button", { type: "button", class: "button" });
@@ -74,7 +83,10 @@ export function createModals(room) {
     showProblems(problems);
     if (Object.keys(problems).length > 0) return;
     setSending(view, true);
-    const answer = await room.send("view-submit", { viewId: view.id, values: collectValues(content) });
+    const answer = await room.send("view-submit", {
+      viewId: view.id,
+      values: collectValues(content),
+    });
     setSending(view, false);
     if (answer.ok) {
       if (answer.outcome === "closed" || answer.outcome === "cleared") {
@@ -133,7 +145,12 @@ export function createModals(room) {
     if (signature === drawn) return;
     drawn = signature;
     if (shownId !== "") typed.set(shownId, collectValues(content));
-    opened ??= openDialog({ class: "modal", label: view.title ?? "Dialog", children: [form], onCancel: () => close(false) });
+    opened ??= openDialog({
+      class: "modal",
+      label: view.title ?? "Dialog",
+      children: [form],
+      onCancel: () => close(false),
+    });
     opened.dialog.setAttribute("aria-label", view.title ?? "Dialog");
     drawView(view, views.at(-2));
   }
@@ -155,7 +172,9 @@ export function createModals(room) {
     showProblems(view.errors);
     if (view.trouble) problem.textContent = view.trouble;
     if (Object.keys(view.errors).length > 0) return;
-    const same = [...content.querySelectorAll("[data-action-id]")].find((field) => !another && focusName(field) === hadFocus);
+    const same = [...content.querySelectorAll("[data-action-id]")].find(
+      (field) => !another && focusName(field) === hadFocus,
+    );
     const first = content.querySelector("[autofocus], input, textarea, select");
     const target = same ?? (another || hadFocus !== "" ? (first ?? (submit.hidden ? cancel : submit)) : null);
     if (target instanceof HTMLElement) target.focus();

@@ -36,7 +36,10 @@ export function avatar(state, id, size = "") {
 function initials(name) {
   const words = name.split(/[\s._-]+/).filter((word) => word !== "");
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0] ?? "?"];
-  return letters.map((word) => Array.from(word ?? "")[0] ?? "").join("").toUpperCase();
+  return letters
+    .map((word) => Array.from(word ?? "")[0] ?? "")
+    .join("")
+    .toUpperCase();
 }
 
 /** @param {string} id */

@@ -15,6 +15,7 @@ import { nameOf } from "./people.js";
 
 /** Changes arrive in bursts; one question for the new state answers all of them. */
 const COALESCE_MS = 40;
+const RETRY_MS = 500;
 const ANNOUNCED_CHARS = 400;
 const ACTOR_KEY = "room137.actor";
 /** Changes that show nowhere but in the inspector. */
@@ -35,7 +36,8 @@ export function createRoom(views) {
   let firstRead = true;
   let reading = false;
   let readAgain = false;
-  let wasConnected = false;
+  let connected = false;
+  let wasLost = false;
   /** Newest message seen per person and channel. @type {Map<string, string>} */
   const seen = new Map();
   /** Where the focus was before a thread was opened. @type {HTMLElement | null} */
@@ -71,7 +73,10 @@ export function createRoom(views) {
     /** @param {string} channel @param {string} ts @returns {MessageState | undefined} */
     message(channel, ts) {
       const messages = state?.messages[channel] ?? [];
-      return messages.find((each) => each.ts === ts) ?? messages.flatMap((each) => each.replies).find((each) => each.ts === ts);
+      return (
+        messages.find((each) => each.ts === ts) ??
+        messages.flatMap((each) => each.replies).find((each) => each.ts === ts)
+      );
     },
     /** @param {string} channel */
     unread(channel) {
@@ -79,7 +84,8 @@ export function createRoom(views) {
       return (state?.messages[channel] ?? []).filter((message) => message.ts > since && message.user !== actor).length;
     },
     /** @template {object} T @param {string} path @param {object} body */
-    send: (path, body) => /** @type {typeof send<T & { ts?: string, outcome?: string }>} */ (send)(path, { actor, ...body }),
+    send: (path, body) =>
+      /** @type {typeof send<T & { ts?: string, outcome?: string }>} */ (send)(path, { actor, ...body }),
     refresh,
     go,
     goTo,
@@ -97,7 +103,9 @@ export function createRoom(views) {
   };
 
   const stream = follow({ actor: () => actor, onChange, onState });
-  addEventListener("popstate", () => followAddress());
+  // Not only once the stream is there: a stream that is refused cannot say why, the state can.
+  refresh();
+  addEventListener("popstate", () => state && followAddress());
   addEventListener("visibilitychange", () => state && afterDraw());
 
   /** @param {RoomChange} change */
@@ -108,14 +116,15 @@ export function createRoom(views) {
     timer = setTimeout(refresh, COALESCE_MS);
   }
 
-  /** @param {boolean} connected */
-  function onState(connected) {
+  /** @param {boolean} now */
+  function onState(now) {
+    connected = now;
     const banner = byId("banner");
     banner.hidden = connected;
     if (!connected) banner.textContent = "Connection to the local room lost. Reconnecting… What you see may be old.";
-    byId("link-state").textContent = connected && wasConnected ? "Connected again" : "";
+    byId("link-state").textContent = connected && wasLost ? "Connected again" : "";
     document.body.classList.toggle("offline", !connected);
-    wasConnected = true;
+    wasLost = !connected;
     if (connected) refresh();
   }
 
@@ -127,7 +136,8 @@ export function createRoom(views) {
     reading = true;
     readAgain = false;
     const asked = actor;
-    const { status, body } = await read(`state?actor=${encodeURIComponent(asked)}${firstRead ? "&reload=1" : ""}`);
+    const query = new URLSearchParams({ ...(asked && { actor: asked }), ...(firstRead && { reload: "1" }) });
+    const { status, body } = await read(`state?${query}`);
     reading = false;
     if (asked === actor) accept(status, /** @type {RoomState | null} */ (body));
     else readAgain = true;
@@ -137,8 +147,10 @@ export function createRoom(views) {
   /** @param {number} status @param {RoomState | null} next */
   function accept(status, next) {
     if (!next) {
-      if (status === 401 || status === 403) askForAccess(status);
-      else if (status === 400 && actor !== "") switchActor("");
+      // The person kept from an earlier visit may not exist any more, or not be this token's: ask who it is.
+      if (status === 403 && actor !== "") switchActor("");
+      else if (status === 401 || status === 403) refuseAccess();
+      else if (connected) timer = setTimeout(refresh, RETRY_MS);
       return;
     }
     const before = state;
@@ -215,37 +227,49 @@ export function createRoom(views) {
     show("main");
     draw();
     if (beforeThread?.isConnected && beforeThread.offsetParent) beforeThread.focus();
-    else if (ts) /** @type {HTMLElement | null} */ (document.querySelector(`#stream article[data-ts="${ts}"]`))?.focus();
+    else if (ts)
+      /** @type {HTMLElement | null} */ (document.querySelector(`#stream article[data-ts="${ts}"]`))?.focus();
     views.onThread(false);
   }
 
   /** Follows a link to a message, as "Copy link" makes them. @param {string} link */
   function goTo(link) {
-    const target = parsePermalink(link);
-    if (!target || !room.channel(target.channel)) return notice("That message is not in a channel you can see.");
-    place = target.channel;
-    thread = target.threadTs ? { channel: target.channel, ts: target.threadTs } : null;
-    wanted = target.ts;
+    const match = /\/archives\/([A-Z0-9]+)\/p(\d+)(\d{6})/.exec(link);
+    if (!match?.[1] || !room.channel(match[1])) return notice("That message is not in a channel you can see.");
+    goToMessage(match[1], `${match[2]}.${match[3]}`);
+  }
+
+  /** @param {string} channel @param {string} ts */
+  function goToMessage(channel, ts) {
+    const parent = room.message(channel, ts)?.threadTs;
+    place = channel;
+    thread = parent && parent !== ts ? { channel, ts: parent } : null;
+    wanted = ts;
     remember();
     show(thread ? "thread" : "main");
     draw();
   }
 
+  /** `#home`, `#C…`, `#C…/<ts of a message>` as permalinks lead to, `#C…/thread/<ts of its parent>`. */
   function followAddress() {
-    const link = parsePermalink(location.pathname + location.search);
-    const [where = "", ts] = decodeURIComponent(location.hash.slice(1)).split("/");
-    if (location.hash === "" && link && room.channel(link.channel)) return goTo(location.href);
+    const [where = "", kind = "", parent] = decodeURIComponent(location.hash.slice(1)).split("/");
     const known = where === "home" || room.channel(where);
-    const first = state?.channels.find((channel) => channel.isMember && channel.type !== "im") ?? state?.channels[0];
-    place = known ? where : (first?.id ?? "home");
-    thread = known && ts ? { channel: where, ts } : null;
+    place = known ? where : startPlace();
+    thread = known && kind === "thread" && parent ? { channel: where, ts: parent } : null;
+    if (known && /^[\d.]+$/.test(kind)) return goToMessage(where, kind);
     if (place === "home") room.send("home-open", { tab: "home" });
     show(thread ? "thread" : "main");
     draw();
   }
 
+  /** Where the bot can hear: the first channel that both are in. */
+  function startPlace() {
+    const mine = (state?.channels ?? []).filter((channel) => channel.isMember && channel.type !== "im");
+    return (mine.find((channel) => channel.botIsMember) ?? mine[0] ?? state?.channels[0])?.id ?? "home";
+  }
+
   function remember() {
-    const hash = `#${place}${thread ? `/${thread.ts}` : ""}`;
+    const hash = `#${place}${thread ? `/thread/${thread.ts}` : ""}`;
     if (location.hash !== hash) history.pushState(null, "", `/${hash}`);
   }
 
@@ -304,23 +328,11 @@ function notice(words) {
   (document.querySelector("dialog[open]") ?? document.body).append(box);
 }
 
-/** @param {number} status */
-function askForAccess(status) {
+function refuseAccess() {
   const banner = byId("banner");
   banner.textContent =
-    status === 401
-      ? "This room asks for an access token. Open it once with ?access=<your token> at the end of its address."
-      : "Your access token does not allow acting as this person. Close this tab and open the room with your own link.";
+    "This room asks for an access token. Open it once with ?access=<your token> at the end of its address.";
   banner.hidden = false;
-}
-
-/** @param {string} link */
-function parsePermalink(link) {
-  const match = /\/archives\/([A-Z0-9]+)\/p(\d+)(\d{6})(?:[?&](?:.*&)?thread_ts=([\d.]+))?/.exec(link);
-  if (!match) return null;
-  const [, channel = "", seconds, micros, threadTs] = match;
-  const ts = `${seconds}.${micros}`;
-  return { channel, ts, threadTs: threadTs && threadTs !== ts ? threadTs : null };
 }
 
 /** @param {string | undefined} zone */

@@ -12,18 +12,30 @@ import { avatar } from "./people.js";
  */
 export function createSidebar(room) {
   const nav = byId("nav");
-  const back = h("button", { type: "button", class: "icon-button phone-only", "aria-label": "Back to the conversation" }, icon("back"));
+  const back = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button phone-only",
+      "aria-label": "Back to the conversation",
+    },
+    icon("back"),
+  );
   const title = h("span", { class: "nav-title" });
   const apps = h("ul", { class: "nav-list", "aria-label": "Apps" });
   const channels = h("ul", { class: "nav-list", "aria-label": "Channels" });
-  const direct = h("ul", { class: "nav-list", "aria-label": "Direct messages" });
+  const direct = h("ul", {
+    class: "nav-list",
+    "aria-label": "Direct messages",
+  });
+  const directHeading = h("h2", { class: "nav-heading" }, "Direct messages");
   nav.append(
     h("div", { class: "nav-head" }, back, title),
     h("h2", { class: "nav-heading" }, "Apps"),
     apps,
     h("h2", { class: "nav-heading" }, "Channels"),
     channels,
-    h("h2", { class: "nav-heading" }, "Direct messages"),
+    directHeading,
     direct,
   );
   back.addEventListener("click", () => room.show("main"));
@@ -39,8 +51,13 @@ export function createSidebar(room) {
         make: () =>
           item("home", `${state.app.name} Home`, icon("home"), room.place === "home", 0, () => room.go("home")),
       });
-      drawChannels(channels, state.channels.filter((channel) => channel.type !== "im" && !channel.archived));
-      drawChannels(direct, state.channels.filter((channel) => channel.type === "im"));
+      drawChannels(
+        channels,
+        state.channels.filter((channel) => channel.type !== "im" && !channel.archived),
+      );
+      const ims = state.channels.filter((channel) => channel.type === "im");
+      directHeading.hidden = ims.length === 0;
+      drawChannels(direct, ims);
     },
   };
 
@@ -52,10 +69,21 @@ export function createSidebar(room) {
     reconcile(list, items, {
       key: (channel) => channel.id,
       signature: (channel) =>
-        JSON.stringify([channel.name, channel.type, channel.isMember, room.place === channel.id, room.unread(channel.id)]),
+        JSON.stringify([
+          channel.name,
+          channel.type,
+          channel.isMember,
+          room.place === channel.id,
+          room.unread(channel.id),
+        ]),
       make: (channel) =>
-        item(channel.id, channel.name, pictureOf(room, channel), room.place === channel.id, room.unread(channel.id), () =>
-          room.go(channel.id),
+        item(
+          channel.id,
+          channel.name,
+          pictureOf(room, channel),
+          room.place === channel.id,
+          room.unread(channel.id),
+          () => room.go(channel.id),
         ),
     });
   }

@@ -4,12 +4,16 @@ import { icon } from "./icons.js";
 /** Light, dark, or as the system says. Kept for the next visit. */
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
 const WORDS = { auto: "as the system says", light: "light", dark: "dark" };
-const PICTURES = /** @type {const} */ ({ auto: "auto", light: "sun", dark: "moon" });
+const PICTURES = /** @type {const} */ ({
+  auto: "auto",
+  light: "sun",
+  dark: "moon",
+});
 const KEY = "room137.theme";
 
 export function startTheme() {
   const button = byId("theme");
-  let at = Math.max(0, THEMES.findIndex((theme) => theme === localStorage.getItem(KEY)));
+  let at = Math.max(0, /** @type {readonly (string | null)[]} */ (THEMES).indexOf(localStorage.getItem(KEY)));
 
   function draw() {
     const theme = THEMES[at] ?? "auto";

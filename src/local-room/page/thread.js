@@ -13,15 +13,38 @@ import { createMessageList } from "./message-list.js";
 export function createThread(room) {
   const pane = byId("thread");
   const place = h("p", { class: "place-topic" });
-  const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close thread", title: "Close thread (Escape)" }, icon("close"));
-  const back = h("button", { type: "button", class: "icon-button phone-only", "aria-label": "Back to the channel" }, icon("back"));
+  const close = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": "Close thread",
+      title: "Close thread (Escape)",
+    },
+    icon("close"),
+  );
+  const back = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button phone-only",
+      "aria-label": "Back to the channel",
+    },
+    icon("back"),
+  );
   const title = h("h2", { id: "thread-title", tabindex: "-1" }, "Thread");
   const list = h("div", { class: "stream" });
   const scroller = h("div", { class: "scroller" }, list);
   const status = h("p", { class: "thread-status", role: "status" });
   const footer = h("div", { class: "compose" });
   pane.append(
-    h("div", { class: "place" }, back, h("div", { class: "place-words" }, title, place), h("div", { class: "place-actions" }, close)),
+    h(
+      "div",
+      { class: "place" },
+      back,
+      h("div", { class: "place-words" }, title, place),
+      h("div", { class: "place-actions" }, close),
+    ),
     scroller,
     status,
     footer,
@@ -53,8 +76,10 @@ export function createThread(room) {
       status.textContent = words ? `${room.state.app.name} ${words}` : "";
       composer.draw();
     },
+    /** On a phone the message box would bring up the keyboard over the thread. */
     focus() {
-      composer.focus();
+      if (matchMedia("(width <= 760px)").matches) title.focus();
+      else composer.focus();
     },
     reveal: messages.reveal,
   };

@@ -5,7 +5,11 @@
  * @param {string} timeZone
  */
 export function clockTime(atMs, timeZone) {
-  return format(timeZone, "clock", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(atMs);
+  return format(timeZone, "clock", {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }).format(atMs);
 }
 
 /**
@@ -26,7 +30,10 @@ export function clockTimeWithSeconds(atMs, timeZone) {
  * @param {string} timeZone
  */
 export function fullTime(atMs, timeZone) {
-  return format(timeZone, "full", { dateStyle: "full", timeStyle: "long" }).format(atMs);
+  return format(timeZone, "full", {
+    dateStyle: "full",
+    timeStyle: "long",
+  }).format(atMs);
 }
 
 /**
@@ -37,7 +44,11 @@ export function fullTime(atMs, timeZone) {
  */
 export function dayKey(atMs, timeZone) {
   const parts = Object.fromEntries(
-    format(timeZone, "day", { year: "numeric", month: "2-digit", day: "2-digit" })
+    format(timeZone, "day", {
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+    })
       .formatToParts(atMs)
       .map(({ type, value }) => [type, value]),
   );
@@ -55,7 +66,12 @@ export function dayName(atMs, nowMs, timeZone) {
   const day = dayKey(atMs, timeZone);
   if (day === dayKey(nowMs, timeZone)) return "Today";
   if (day === dayKey(nowMs - DAY_MS, timeZone)) return "Yesterday";
-  return format(timeZone, "name", { weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(atMs);
+  return format(timeZone, "name", {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+  }).format(atMs);
 }
 
 /**

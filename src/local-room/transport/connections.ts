@@ -46,7 +46,10 @@ export function welcome(pool: Pool, socket: WebSocket, raw: Duplex): void {
   pool.connections.add(connection);
   listen(pool, connection);
   const count = openOf(pool).length;
-  if (count > maxConnections) return disconnect(pool, connection, "too_many_websockets");
+  if (count > maxConnections) {
+    disconnect(pool, connection, "too_many_websockets");
+    return;
+  }
   const lifetime = room.faults.refreshEverySeconds() ?? connectionLifetimeSeconds;
   socket.send(
     JSON.stringify({
@@ -57,7 +60,9 @@ export function welcome(pool: Pool, socket: WebSocket, raw: Duplex): void {
     }),
   );
   keepAlive(pool, connection);
-  later(pool, connection, Math.max(0, lifetime * 1000 - refreshWarningMs), () => disconnect(pool, connection, "warning"));
+  later(pool, connection, Math.max(0, lifetime * 1000 - refreshWarningMs), () =>
+    disconnect(pool, connection, "warning"),
+  );
   room.journal.record({ kind: "connection", name: "open", detail: { connection: connection.id, open: count } });
   room.journal.changed("connection");
 }
@@ -88,7 +93,9 @@ export function disconnect(pool: Pool, connection: Connection, reason: Disconnec
     return;
   }
   connection.closing = true;
-  later(pool, connection, reason === "refresh_requested" ? closeAfterRefreshMs : 0, () => connection.socket.close(1000));
+  later(pool, connection, reason === "refresh_requested" ? closeAfterRefreshMs : 0, () =>
+    connection.socket.close(1000),
+  );
 }
 
 /** Carries out the faults that concern connections. */
@@ -101,7 +108,8 @@ export function strikePool(pool: Pool, fault: Fault): void {
   }
   if (fault.kind === "raw-frame") for (const connection of hit) connection.socket.send(fault.text);
   if (fault.kind === "refresh-every" && fault.seconds > 0) {
-    for (const connection of hit) later(pool, connection, fault.seconds * 1000, () => disconnect(pool, connection, "refresh_requested"));
+    for (const connection of hit)
+      later(pool, connection, fault.seconds * 1000, () => disconnect(pool, connection, "refresh_requested"));
   }
 }
 

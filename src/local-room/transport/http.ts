@@ -25,6 +25,7 @@ export interface HttpTransport extends Delivery {
   /** Slack's certificate check: a form with `ssl_check=1`. The status the app answered. */
   sslCheck(): Promise<number | null>;
   eventsDisabled(): boolean;
+  eventsUrl(): string;
 }
 
 /** HTTP mode: signed requests, one try for people's actions, Slack's schedule of retries for events. */
@@ -37,15 +38,24 @@ export function createHttpTransport(room: Room, target: HttpTarget): HttpTranspo
     connections: () => null,
     strike(fault) {
       if (fault.kind !== "app-rate-limited") return;
-      const body = { token: room.access.verificationToken, type: "app_rate_limited", team_id: room.world.team.id, api_app_id: room.world.appId };
+      const body = {
+        token: room.access.verificationToken,
+        type: "app_rate_limited",
+        team_id: room.world.team.id,
+        api_app_id: room.world.appId,
+      };
       void attempt(line, urlOf(line, "events"), jsonBody(body), {});
     },
     verifyUrl: () => verify(line),
     async sslCheck() {
-      const form = { type: formType, text: new URLSearchParams({ ssl_check: "1", token: room.access.verificationToken }).toString() };
+      const form = {
+        type: formType,
+        text: new URLSearchParams({ ssl_check: "1", token: room.access.verificationToken }).toString(),
+      };
       return (await attempt(line, urlOf(line, "command"), form, {})).status;
     },
     eventsDisabled: () => line.disabled,
+    eventsUrl: () => urlOf(line, "events"),
     stop() {},
   };
 }
@@ -79,7 +89,13 @@ async function sendEvent(line: Line, body: JsonObject): Promise<void> {
   const { room } = line;
   line.verified ??= verify(line);
   if (line.disabled || !(await line.verified)) {
-    room.journal.record({ kind: "http-event", name: "not-sent", ok: false, error: line.disabled ? "disabled" : "not_verified", detail: body });
+    room.journal.record({
+      kind: "http-event",
+      name: "not-sent",
+      ok: false,
+      error: line.disabled ? "disabled" : "not_verified",
+      detail: body,
+    });
     return;
   }
   let headers: Record<string, string> = {};
@@ -95,7 +111,12 @@ async function sendEvent(line: Line, body: JsonObject): Promise<void> {
 
 async function request(line: Line, kind: RequestKind, payload: JsonObject): Promise<Ack> {
   const fields = kind === "command" ? (payload as Record<string, string>) : { payload: JSON.stringify(payload) };
-  const outcome = await attempt(line, urlOf(line, kind, payload), { type: formType, text: new URLSearchParams(fields).toString() }, {});
+  const outcome = await attempt(
+    line,
+    urlOf(line, kind, payload),
+    { type: formType, text: new URLSearchParams(fields).toString() },
+    {},
+  );
   if (outcome.reason === "http_timeout") return { kind: "timeout" };
   if (outcome.status === null) return { kind: "unreachable" };
   if (outcome.reason !== null) return { kind: "refused", status: outcome.status };
@@ -112,7 +133,11 @@ async function verify(line: Line): Promise<boolean> {
   const parsed = parseJson(outcome.text);
   const echoed = isObject(parsed) ? parsed["challenge"] : outcome.text.trim();
   const verified = outcome.reason === null && echoed === challenge;
-  if (!verified) line.room.journal.flag("url-not-verified", "the app did not echo the url_verification challenge; it gets no events");
+  if (!verified)
+    line.room.journal.flag(
+      "url-not-verified",
+      "the app did not echo the url_verification challenge; it gets no events",
+    );
   return verified;
 }
 
@@ -125,7 +150,8 @@ function urlOf(line: Line, kind: "events" | RequestKind, payload: JsonObject = {
     command: manifest.commands.find((command) => command.command === payload["command"])?.url ?? manifest.urls.events,
   };
   const url = urls[kind];
-  if (url === null) throw new Error(`the manifest has no request URL for ${kind}; the local room cannot reach the app over HTTP`);
+  if (url === null)
+    throw new Error(`the manifest has no request URL for ${kind}; the local room cannot reach the app over HTTP`);
   if (line.target.origin === null) return url;
   return new URL(new URL(url).pathname, line.target.origin).href;
 }
@@ -136,8 +162,18 @@ async function attempt(line: Line, url: string, body: Body, headers: Record<stri
   const sentAtMs = room.clock.nowMs();
   const abort = new AbortController();
   const cancel = room.clock.after(ackTimeoutMs, () => abort.abort());
-  const signed = { ...signedHeaders(room.access.signingSecret, body.text, sentAtMs), "content-type": body.type, ...headers };
-  const outcome = await follow(url, { method: "POST", headers: signed, body: body.text, redirect: "manual", signal: abort.signal });
+  const signed = {
+    ...signedHeaders(room.access.signingSecret, body.text, sentAtMs),
+    "content-type": body.type,
+    ...headers,
+  };
+  const outcome = await follow(url, {
+    method: "POST",
+    headers: signed,
+    body: body.text,
+    redirect: "manual",
+    signal: abort.signal,
+  });
   cancel();
   const tookMs = room.clock.nowMs() - sentAtMs;
   room.journal.record({
@@ -146,7 +182,13 @@ async function attempt(line: Line, url: string, body: Body, headers: Record<stri
     ok: outcome.reason === null,
     error: outcome.reason,
     tookMs,
-    detail: { url, headers, status: outcome.status, body: body.text.slice(0, 20_000), answer: outcome.text.slice(0, 20_000) },
+    detail: {
+      url,
+      headers,
+      status: outcome.status,
+      body: body.text.slice(0, 20_000),
+      answer: outcome.text.slice(0, 20_000),
+    },
   });
   return { ...outcome, tookMs };
 }
@@ -180,9 +222,16 @@ export function signedHeaders(secret: string, body: string, nowMs: number): Reco
 
 function countDelivery(line: Line, failed: boolean): void {
   const nowMs = line.room.clock.nowMs();
-  line.deliveries = [...line.deliveries.filter((delivery) => delivery.atMs > nowMs - autoDisableWindowMs), { atMs: nowMs, failed }];
+  line.deliveries = [
+    ...line.deliveries.filter((delivery) => delivery.atMs > nowMs - autoDisableWindowMs),
+    { atMs: nowMs, failed },
+  ];
   const failures = line.deliveries.filter((delivery) => delivery.failed).length;
-  if (line.deliveries.length < autoDisableMinDeliveries || failures / line.deliveries.length <= autoDisableFailureShare) return;
+  if (line.deliveries.length < autoDisableMinDeliveries || failures / line.deliveries.length <= autoDisableFailureShare)
+    return;
   line.disabled = true;
-  line.room.journal.flag("events-disabled", "more than 95 % of the deliveries of an hour failed: Slack switches the subscription off");
+  line.room.journal.flag(
+    "events-disabled",
+    "more than 95 % of the deliveries of an hour failed: Slack switches the subscription off",
+  );
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { ackTimeoutMs, eventRetryDelaysMs, requestBodyBytes } from "../limits.ts";
+import { ackTimeoutMs, eventRetryDelaysMs, handlesKept, requestBodyBytes } from "../limits.ts";
 import { isObject } from "../manifest.ts";
+import { forgetOldest } from "../oldest.ts";
 import type { JsonObject } from "../protocol.ts";
 import type { Room } from "../room.ts";
-import { openOf, pickConnection, type Pool, strikePool, welcome } from "./connections.ts";
+import { openOf, type Pool, pickConnection, strikePool, welcome } from "./connections.ts";
 import type { Ack, Delivery, RequestKind } from "./delivery.ts";
 import { parseJson } from "./json.ts";
 import type { Tickets } from "./tickets.ts";
@@ -57,7 +58,11 @@ interface Wire {
   acksLeft: Map<string, number>;
 }
 
-const envelopeTypes: Record<RequestKind, string> = { command: "slash_commands", interactive: "interactive", options: "interactive" };
+const envelopeTypes: Record<RequestKind, string> = {
+  command: "slash_commands",
+  interactive: "interactive",
+  options: "interactive",
+};
 
 /** One try. Resolves when acked, after three seconds, or at once when nobody is connected. */
 function sendOnce(wire: Wire, type: string, payload: JsonObject, extra: JsonObject): Promise<Ack> {
@@ -72,6 +77,7 @@ function sendOnce(wire: Wire, type: string, payload: JsonObject, extra: JsonObje
   const envelope = { envelope_id: envelopeId, payload, type, accepts_response_payload: acceptsPayload, ...extra };
   const copies = room.faults.takeEnvelope("duplicate-envelopes") ? 2 : 1;
   wire.acksLeft.set(envelopeId, copies);
+  forgetOldest(wire.acksLeft, handlesKept);
   const sentAtMs = room.clock.nowMs();
   room.journal.record({ kind: "envelope", name: type, detail: { connection: connection.id, copies, envelope } });
   return new Promise((resolve) => {
@@ -80,7 +86,14 @@ function sendOnce(wire: Wire, type: string, payload: JsonObject, extra: JsonObje
       wire.pending.delete(envelopeId);
       const acked = ack.kind === "acked";
       const detail = { envelope_id: envelopeId, connection: connection.id, body: acked ? ack.body : null };
-      room.journal.record({ kind: "ack", name: type, ok: acked, error: acked ? null : ack.kind, tookMs: room.clock.nowMs() - sentAtMs, detail });
+      room.journal.record({
+        kind: "ack",
+        name: type,
+        ok: acked,
+        error: acked ? null : ack.kind,
+        tookMs: room.clock.nowMs() - sentAtMs,
+        detail,
+      });
       resolve(ack);
     };
     const cancel = room.clock.after(ackTimeoutMs, () => settle({ kind: "timeout" }));
@@ -92,7 +105,10 @@ function sendOnce(wire: Wire, type: string, payload: JsonObject, extra: JsonObje
 /** Events are tried again with a new envelope id, so that only the event id tells a duplicate: the harsher reading. */
 async function sendEvent(wire: Wire, body: JsonObject): Promise<void> {
   for (let attempt = 0; ; attempt++) {
-    const ack = await sendOnce(wire, "events_api", body, { retry_attempt: attempt, retry_reason: attempt === 0 ? "" : "timeout" });
+    const ack = await sendOnce(wire, "events_api", body, {
+      retry_attempt: attempt,
+      retry_reason: attempt === 0 ? "" : "timeout",
+    });
     const delayMs = eventRetryDelaysMs[attempt];
     if (ack.kind === "acked" || delayMs === undefined) return;
     await new Promise<void>((resolve) => wire.room.clock.after(delayMs, resolve));
@@ -108,8 +124,14 @@ function onFrame(wire: Wire, text: string): void {
   }
   const id = frame["envelope_id"];
   const left = wire.acksLeft.get(id);
-  if (left === undefined) return journal.flag("unknown-ack", `the app acked an envelope that was never sent: ${id}`);
-  if (left === 0) return journal.flag("second-ack", `the app acked the same envelope twice: ${id}`);
+  if (left === undefined) {
+    journal.flag("unknown-ack", `the app acked an envelope that was never sent: ${id}`);
+    return;
+  }
+  if (left === 0) {
+    journal.flag("second-ack", `the app acked the same envelope twice: ${id}`);
+    return;
+  }
   wire.acksLeft.set(id, left - 1);
   const waiting = wire.pending.get(id);
   if (!waiting) {
@@ -118,7 +140,8 @@ function onFrame(wire: Wire, text: string): void {
     return;
   }
   const body = isObject(frame["payload"]) && Object.keys(frame["payload"]).length > 0 ? frame["payload"] : null;
-  if (body && !waiting.acceptsPayload) journal.flag("ack-payload-on-event", `the app answered an event with a payload: ${id}`);
+  if (body && !waiting.acceptsPayload)
+    journal.flag("ack-payload-on-event", `the app answered an event with a payload: ${id}`);
   waiting.settle({ kind: "acked", body, tookMs: clock.nowMs() - waiting.sentAtMs });
 }
 

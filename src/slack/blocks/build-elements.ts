@@ -36,7 +36,11 @@ export function button(spec: ButtonSpec): Button {
     ...(spec.url === undefined ? {} : { url: value(spec.url, "url") }),
     ...(spec.style === undefined ? {} : { style: spec.style }),
     ...(spec.confirm === undefined ? {} : { confirm: spec.confirm }),
-    ...(spec.label === undefined ? {} : { accessibility_label: cutToLength(plain(spec.label), LIMITS.buttonLabel) }),
+    ...((spec.label ?? "") === ""
+      ? {}
+      : {
+          accessibility_label: cutToLength(plain(spec.label ?? ""), LIMITS.buttonLabel),
+        }),
   };
 }
 
@@ -127,13 +131,22 @@ export function staticSelect(spec: Choice & { readonly placeholder?: Line }): St
 }
 
 export function usersSelect(spec: { readonly actionId: string; readonly placeholder?: Line }): UsersSelect {
-  return { type: "users_select", ...action(spec.actionId), ...placeholder(spec.placeholder) };
+  return {
+    type: "users_select",
+    ...action(spec.actionId),
+    ...placeholder(spec.placeholder),
+  };
 }
 
 /** Throws a RangeError above ten options. */
 export function radioButtons(spec: Choice): RadioButtons {
   requireAtMost(spec.options.length, "choiceOptions");
-  return { type: "radio_buttons", ...action(spec.actionId), options: [...spec.options], ...initial(spec) };
+  return {
+    type: "radio_buttons",
+    ...action(spec.actionId),
+    options: [...spec.options],
+    ...initial(spec),
+  };
 }
 
 /** Throws a RangeError above ten options. */
@@ -141,13 +154,22 @@ export function checkboxes(spec: Omit<Choice, "initial"> & { readonly checked?: 
   requireAtMost(spec.options.length, "choiceOptions");
   const checked = spec.options.filter((one) => spec.checked?.includes(one.value ?? "") ?? false);
   const chosen = checked.length === 0 ? {} : { initial_options: checked };
-  return { type: "checkboxes", ...action(spec.actionId), options: [...spec.options], ...chosen };
+  return {
+    type: "checkboxes",
+    ...action(spec.actionId),
+    options: [...spec.options],
+    ...chosen,
+  };
 }
 
 /** Throws a RangeError above five options. */
 export function overflowMenu(spec: Omit<Choice, "initial">): Overflow {
   requireAtMost(spec.options.length, "overflowOptions");
-  return { type: "overflow", ...action(spec.actionId), options: [...spec.options] };
+  return {
+    type: "overflow",
+    ...action(spec.actionId),
+    options: [...spec.options],
+  };
 }
 
 function action(actionId: string): { action_id: string } {
@@ -164,6 +186,8 @@ function initial(spec: Choice): { initial_option?: PlainTextOption } {
   return chosen === undefined ? {} : { initial_option: chosen };
 }
 
-function placeholder(text: Line | undefined): { placeholder?: ReturnType<typeof plainTextObject> } {
+function placeholder(text: Line | undefined): {
+  placeholder?: ReturnType<typeof plainTextObject>;
+} {
   return text === undefined ? {} : { placeholder: plainTextObject(text, "placeholder") };
 }

@@ -38,11 +38,19 @@ export function header(text: Line, named: Named = {}): HeaderBlock {
 /** mrkdwn, always verbatim. Shown whole unless `expand: false`: a summary behind "see more" is not read at 3 a.m. */
 export function section(
   text: Line,
-  options: Named & { readonly accessory?: SectionBlockAccessory; readonly expand?: boolean } = {},
+  options: Named & {
+    readonly accessory?: SectionBlockAccessory;
+    readonly expand?: boolean;
+  } = {},
 ): SectionBlock {
   const cut = mrkdwnObject(text, "sectionText");
   const accessory = options.accessory === undefined ? {} : { accessory: options.accessory };
-  const block: SectionBlock = { type: "section", text: cut.object, expand: options.expand ?? true, ...accessory };
+  const block: SectionBlock = {
+    type: "section",
+    text: cut.object,
+    expand: options.expand ?? true,
+    ...accessory,
+  };
   return finish({ ...block, ...id(options) }, cut.wasCut, [text]);
 }
 
@@ -75,7 +83,10 @@ export function actions(elements: readonly ActionsBlockElement[], named: Named =
 export function richText(lines: readonly Line[], named: Named = {}): RichTextBlock {
   const elements = lines.map((line): RichTextBlockElement => {
     const inline = toRichText(rich(line));
-    return { type: "rich_text_section", elements: inline.length === 0 ? [{ type: "text", text: " " }] : inline };
+    return {
+      type: "rich_text_section",
+      elements: inline.length === 0 ? [{ type: "text", text: " " }] : inline,
+    };
   });
   return { type: "rich_text", elements, ...id(named) };
 }
@@ -83,20 +94,30 @@ export function richText(lines: readonly Line[], named: Named = {}): RichTextBlo
 export function bullets(items: readonly Line[], named: Named & { readonly ordered?: boolean } = {}): RichTextBlock {
   const elements = richText(items).elements.filter((element) => element.type === "rich_text_section");
   const style = named.ordered === true ? "ordered" : "bullet";
-  return { type: "rich_text", elements: [{ type: "rich_text_list", style, elements }], ...id(named) };
+  return {
+    type: "rich_text",
+    elements: [{ type: "rich_text_list", style, elements }],
+    ...id(named),
+  };
 }
 
 /** Raw log text: the only place for it in a message. Keeps line breaks, shows hidden characters, cuts with a mark. */
 export function preformatted(
   text: string,
-  options: Named & { readonly maxLines?: number; readonly maxLength?: number } = {},
+  options: Named & {
+    readonly maxLines?: number;
+    readonly maxLength?: number;
+  } = {},
 ): RichTextBlock {
   const whole = visible(text, "keep");
   const shown = cutLines(whole, options.maxLines ?? PREFORMATTED_LINES, options.maxLength ?? LIMITS.text);
   const block: RichTextBlock = {
     type: "rich_text",
     elements: [
-      { type: "rich_text_preformatted", elements: [{ type: "text", text: shown === "" ? "(empty)" : shown }] },
+      {
+        type: "rich_text_preformatted",
+        elements: [{ type: "text", text: shown === "" ? "(empty)" : shown }],
+      },
     ],
     ...id(options),
   };
@@ -110,13 +131,24 @@ const PREFORMATTED_LINES = 20;
 export function image(fileId: string, altText: string, options: Named & { readonly title?: Line } = {}): ImageBlock {
   const title = options.title === undefined ? {} : { title: plainTextObject(options.title, "imageTitle") };
   const alt = cutToLength(plain(altText), LIMITS.altText);
-  return { type: "image", slack_file: { id: fileId }, alt_text: alt === "" ? "image" : alt, ...title, ...id(options) };
+  return {
+    type: "image",
+    slack_file: { id: fileId },
+    alt_text: alt === "" ? "image" : alt,
+    ...title,
+    ...id(options),
+  };
 }
 
 export function input(
   label: Line,
   element: InputBlockElement,
-  options: { readonly blockId: string; readonly hint?: Line; readonly optional?: boolean; readonly dispatch?: boolean },
+  options: {
+    readonly blockId: string;
+    readonly hint?: Line;
+    readonly optional?: boolean;
+    readonly dispatch?: boolean;
+  },
 ): InputBlock {
   return {
     type: "input",
@@ -184,14 +216,23 @@ export function taskCard(
 ): TaskCardBlock {
   const title = cutToLength(toPlain(rich(task.title)), LIMITS.cardTitle);
   const details = task.details === undefined ? {} : { details: richText([task.details]) };
-  const block = { type: "task_card", task_id: task.id, title: title || "task", status: task.status } as const;
+  const block = {
+    type: "task_card",
+    task_id: task.id,
+    title: title || "task",
+    status: task.status,
+  } as const;
   return { ...block, ...details, ...id(named) };
 }
 
 /** A literal label. Never empty: Slack refuses an empty text. */
 export function plainTextObject(text: Line, max: LimitName): PlainTextElement {
   const cut = toPlainCut(rich(text), LIMITS[max]).text;
-  return { type: "plain_text", text: cut.trim() === "" ? "–" : cut, emoji: false };
+  return {
+    type: "plain_text",
+    text: cut.trim() === "" ? "–" : cut,
+    emoji: false,
+  };
 }
 
 export function requireAtMost(actual: number, limit: LimitName): void {
@@ -201,7 +242,11 @@ export function requireAtMost(actual: number, limit: LimitName): void {
 function mrkdwnObject(text: Line, max: LimitName): { object: MrkdwnElement; wasCut: boolean } {
   const cut = toMrkdwn(rich(text), LIMITS[max]);
   return {
-    object: { type: "mrkdwn", text: cut.text.trim() === "" ? "–" : cut.text, verbatim: true },
+    object: {
+      type: "mrkdwn",
+      text: cut.text.trim() === "" ? "–" : cut.text,
+      verbatim: true,
+    },
     wasCut: cut.wasCut,
   };
 }

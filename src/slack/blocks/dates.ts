@@ -30,22 +30,44 @@ function tokenText(name: string, atMs: number, viewer: Viewer): string | null {
     case "date_slash":
       return show(atMs, viewer, { day: "2-digit", month: "2-digit", year: "numeric" }, "en-GB");
     case "date_long":
-      return show(atMs, viewer, { weekday: "long", month: "long", day: "numeric", year: "numeric" });
+      return show(atMs, viewer, {
+        weekday: "long",
+        month: "long",
+        day: "numeric",
+        year: "numeric",
+      });
     case "date_long_full":
-      return show(atMs, viewer, { month: "long", day: "numeric", year: "numeric" });
+      return show(atMs, viewer, {
+        month: "long",
+        day: "numeric",
+        year: "numeric",
+      });
     case "date":
       return show(atMs, viewer, { month: "long", day: "numeric" });
     case "date_short":
-      return show(atMs, viewer, { month: "short", day: "numeric", year: "numeric" });
+      return show(atMs, viewer, {
+        month: "short",
+        day: "numeric",
+        year: "numeric",
+      });
     case "date_pretty":
     case "date_short_pretty":
     case "date_long_pretty":
     case "day_divider_pretty":
       return nearDay(atMs, viewer) ?? tokenText(PLAIN_FORM[name] as string, atMs, viewer);
     case "time":
-      return show(atMs, viewer, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+      return show(atMs, viewer, {
+        hour: "2-digit",
+        minute: "2-digit",
+        hourCycle: "h23",
+      });
     case "time_secs":
-      return show(atMs, viewer, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+      return show(atMs, viewer, {
+        hour: "2-digit",
+        minute: "2-digit",
+        second: "2-digit",
+        hourCycle: "h23",
+      });
     case "ago":
       return ago(atMs, viewer.nowMs);
     default:
@@ -61,12 +83,20 @@ const PLAIN_FORM: Readonly<Record<string, string>> = {
 };
 
 function show(atMs: number, viewer: Viewer, options: Intl.DateTimeFormatOptions, locale = "en-US"): string {
-  return new Intl.DateTimeFormat(locale, { ...options, timeZone: viewer.timeZone }).format(atMs);
+  return new Intl.DateTimeFormat(locale, {
+    ...options,
+    timeZone: viewer.timeZone,
+  }).format(atMs);
 }
 
 /** Year, month and day as the viewer's calendar has them. */
 function dayKey(atMs: number, timeZone: string): string {
-  return new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" }).format(atMs);
+  return new Intl.DateTimeFormat("en-CA", {
+    timeZone,
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+  }).format(atMs);
 }
 
 const DAY_MS = 86_400_000;

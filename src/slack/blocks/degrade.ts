@@ -63,8 +63,19 @@ function older(block: MessageBlock, unsupported: readonly string[]): MessageBloc
   }
 }
 
-const ALERTS = { default: "Note:", info: "Note:", warning: "Warning:", error: "Error:", success: "Done:" } as const;
-const STATUS = { pending: "waiting", in_progress: "in progress", complete: "done", error: "failed" } as const;
+const ALERTS = {
+  default: "Note:",
+  info: "Note:",
+  warning: "Warning:",
+  error: "Error:",
+  success: "Done:",
+} as const;
+const STATUS = {
+  pending: "waiting",
+  in_progress: "in progress",
+  complete: "done",
+  error: "failed",
+} as const;
 
 type Task = Extract<KnownBlock, { type: "task_card" }>;
 

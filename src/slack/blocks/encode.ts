@@ -71,8 +71,16 @@ export function cutToLength(text: string, max: number, mark: (left: number) => s
   return text.slice(0, graphemeBoundary(text, indexOfBudget(text, Math.max(0, max - 1)))) + (max > 0 ? "…" : "");
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const DECODED: Readonly<Record<string, string>> = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+};
+const DECODED: Readonly<Record<string, string>> = {
+  "&amp;": "&",
+  "&lt;": "<",
+  "&gt;": ">",
+};
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
   "*": "\u2217", // asterisk operator
   _: "\u02cd", // modifier letter low macron
@@ -90,7 +98,11 @@ const HIDDEN =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: single code points, never sequences
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
 
-const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const SHORT: Readonly<Record<string, string>> = {
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
 
 function spellOut(character: string): string {
   const code = character.codePointAt(0) ?? 0;

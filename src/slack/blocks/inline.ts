@@ -19,7 +19,11 @@ type Part =
 type Token =
   | { readonly kind: "user" | "usergroup" | "channel"; readonly id: string }
   | { readonly kind: "link"; readonly url: string; readonly label: string }
-  | { readonly kind: "date"; readonly unixSeconds: number; readonly fallback: string };
+  | {
+      readonly kind: "date";
+      readonly unixSeconds: number;
+      readonly fallback: string;
+    };
 
 /** The literal text of the template is ours; every interpolated string or number is data. */
 export function fmt(strings: TemplateStringsArray, ...values: readonly (Rich | string | number)[]): Rich {
@@ -42,7 +46,9 @@ export function rich(value: Rich | string | number): Rich {
 
 export function join(values: readonly (Rich | string)[], separator: string): Rich {
   const ours: Part = { kind: "ours", text: separator };
-  return { parts: values.flatMap((value, index) => (index === 0 ? rich(value).parts : [ours, ...rich(value).parts])) };
+  return {
+    parts: values.flatMap((value, index) => (index === 0 ? rich(value).parts : [ours, ...rich(value).parts])),
+  };
 }
 
 export const bold = (value: Rich | string): Rich => styled("bold", value);
@@ -70,7 +76,9 @@ export function link(url: string, label: string): Rich {
   const safe = /^https?:\/\//i.test(url) ? safeUrl(url) : null;
   // A bar ends the address in mrkdwn.
   if (safe === null) return data(label);
-  return { parts: [{ kind: "link", url: safe.replaceAll("|", "%7C"), label: plain(label) }] };
+  return {
+    parts: [{ kind: "link", url: safe.replaceAll("|", "%7C"), label: plain(label) }],
+  };
 }
 
 /** Shown in each viewer's own zone; the fallback says UTC. */
@@ -78,7 +86,9 @@ export function dateTime(atMs: number): Rich {
   const at = new Date(atMs);
   if (Number.isNaN(at.getTime())) return data("unknown time");
   const fallback = `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-  return { parts: [{ kind: "date", unixSeconds: Math.floor(atMs / 1_000), fallback }] };
+  return {
+    parts: [{ kind: "date", unixSeconds: Math.floor(atMs / 1_000), fallback }],
+  };
 }
 
 export interface Cut {
@@ -92,7 +102,10 @@ export function toMrkdwn(value: Rich, max: number): Cut {
   if (whole.text.length <= max) return { text: whole.text, wasCut: false };
   const total = toPlain(value).length;
   const kept = mrkdwnOf(value.parts, Math.max(0, max - cutMark(total).length));
-  return { text: (kept.text + cutMark(Math.max(1, total - kept.shown))).slice(0, max), wasCut: true };
+  return {
+    text: (kept.text + cutMark(Math.max(1, total - kept.shown))).slice(0, max),
+    wasCut: true,
+  };
 }
 
 /** The words alone, for `plain_text`, `text` of terminals and lengths. */
@@ -140,7 +153,15 @@ function richTextOf(part: Part, style: Partial<Record<Style, true>>): RichTextEl
     case "link":
       return [{ type: "link", url: part.url, text: part.label, ...styling }];
     case "date":
-      return [{ type: "date", timestamp: part.unixSeconds, format: DATE_FORMAT, fallback: part.fallback, ...styling }];
+      return [
+        {
+          type: "date",
+          timestamp: part.unixSeconds,
+          format: DATE_FORMAT,
+          fallback: part.fallback,
+          ...styling,
+        },
+      ];
   }
 }
 
@@ -214,7 +235,7 @@ function tokenOf(part: Token): string {
     case "channel":
       return `<#${part.id}>`;
     case "link":
-      return `<${escapeMrkdwn(part.url)}|${escapeMrkdwn(part.label)}>`;
+      return `<${escapeMrkdwn(part.url)}|${inertMrkdwn(part.label)}>`;
     case "date":
       return `<!date^${part.unixSeconds}^${DATE_FORMAT}|${part.fallback}>`;
   }

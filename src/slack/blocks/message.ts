@@ -21,7 +21,10 @@ type Chart =
   | { readonly type: "pie"; readonly segments: readonly Point[] }
   | {
       readonly type: "bar" | "area" | "line";
-      readonly series: readonly { readonly name: string; readonly data: readonly Point[] }[];
+      readonly series: readonly {
+        readonly name: string;
+        readonly data: readonly Point[];
+      }[];
       readonly axis_config: {
         readonly categories: readonly string[];
         readonly x_label?: string;
@@ -60,11 +63,17 @@ export function message(spec: { readonly text: Line; readonly blocks: readonly M
 }
 
 /** At most 50 blocks and 11,000 counted characters. What people act on is kept before what they read. */
-export function fitBlocks(blocks: readonly MessageBlock[]): { blocks: MessageBlock[]; wasCut: boolean } {
+export function fitBlocks(blocks: readonly MessageBlock[]): {
+  blocks: MessageBlock[];
+  wasCut: boolean;
+} {
   if (blocks.length <= LIMITS.messageBlocks && countedLength(blocks) <= LIMITS.messageBudgetBuilt) {
     return { blocks: [...blocks], wasCut: false };
   }
-  const room = { blocks: LIMITS.messageBlocks - 1, characters: LIMITS.messageBudgetBuilt - MARK_LENGTH };
+  const room = {
+    blocks: LIMITS.messageBlocks - 1,
+    characters: LIMITS.messageBudgetBuilt - MARK_LENGTH,
+  };
   const kept = new Map<MessageBlock, MessageBlock>();
   const byWeight = [
     ...blocks.filter((block) => ACTED_ON.has(block.type)),
@@ -111,7 +120,10 @@ function cutRichText(block: MessageBlock, room: number): RichTextBlock | null {
   if (block.elements.length !== 1 || part?.type !== "rich_text_preformatted" || part.elements.length !== 1) return null;
   const run = part.elements[0];
   if (run?.type !== "text") return null;
-  return { ...block, elements: [{ ...part, elements: [{ ...run, text: cutToLength(run.text, room) }] }] };
+  return {
+    ...block,
+    elements: [{ ...part, elements: [{ ...run, text: cutToLength(run.text, room) }] }],
+  };
 }
 
 function fullOf(block: MessageBlock): string {

@@ -8,8 +8,16 @@ export type MrkdwnNode =
       readonly children: readonly MrkdwnNode[];
     }
   | { readonly kind: "link"; readonly url: string; readonly label: string }
-  | { readonly kind: "user" | "channel" | "subteam"; readonly id: string; readonly label: string | null }
-  | { readonly kind: "broadcast"; readonly range: Broadcast; readonly bare: boolean }
+  | {
+      readonly kind: "user" | "channel" | "subteam";
+      readonly id: string;
+      readonly label: string | null;
+    }
+  | {
+      readonly kind: "broadcast";
+      readonly range: Broadcast;
+      readonly bare: boolean;
+    }
   /** A bare `#name` or `@name` that Slack would look up; the id is not known here. */
   | { readonly kind: "name"; readonly sign: "#" | "@"; readonly name: string }
   | {
@@ -39,11 +47,14 @@ export function parseMrkdwn(text: string, options: ParseOptions = {}): MrkdwnNod
   const nodes: MrkdwnNode[] = [];
   let from = 0;
   for (const fence of text.matchAll(/```\n?([\s\S]+?)```/g)) {
-    nodes.push(...parseLines(text.slice(from, fence.index), options));
-    nodes.push({ kind: "fence", children: parseTokens((fence[1] as string).replace(/\n$/, "")) });
+    append(nodes, parseLines(text.slice(from, fence.index), options));
+    nodes.push({
+      kind: "fence",
+      children: parseTokens((fence[1] as string).replace(/\n$/, "")),
+    });
     from = fence.index + fence[0].length;
   }
-  nodes.push(...parseLines(text.slice(from), options));
+  append(nodes, parseLines(text.slice(from), options));
   return joinTexts(nodes);
 }
 
@@ -81,19 +92,28 @@ function wordsOf(node: MrkdwnNode): string {
   }
 }
 
+/** Not `push(...more)`: that puts every item on the stack, and a hostile text has very many. */
+function append<T>(items: T[], more: readonly T[]): void {
+  for (const item of more) items.push(item);
+}
+
 /** Splits off quotes: lines that start with `>` (which arrives as `&gt;`), and everything after `>>>`. */
 function parseLines(text: string, options: ParseOptions): MrkdwnNode[] {
   const nodes: MrkdwnNode[] = [];
   let quoted: string[] = [];
   const flush = (): void => {
-    if (quoted.length > 0) nodes.push({ kind: "quote", children: parseInlineLines(quoted, options) });
+    if (quoted.length > 0)
+      nodes.push({
+        kind: "quote",
+        children: parseInlineLines(quoted, options),
+      });
     quoted = [];
   };
   const lines = text.split("\n");
   for (const [index, line] of lines.entries()) {
     const rest = /^(?:>|&gt;){3}/.exec(line);
     if (rest !== null) {
-      quoted.push(line.slice(rest[0].length), ...lines.slice(index + 1));
+      quoted = quoted.concat(line.slice(rest[0].length), lines.slice(index + 1));
       break;
     }
     const quote = /^(?:>|&gt;) ?/.exec(line);
@@ -102,7 +122,7 @@ function parseLines(text: string, options: ParseOptions): MrkdwnNode[] {
       continue;
     }
     flush();
-    nodes.push(...parseInline(line, options));
+    append(nodes, parseInline(line, options));
     if (index < lines.length - 1) nodes.push({ kind: "text", text: "\n" });
   }
   flush();
@@ -115,7 +135,12 @@ function parseInlineLines(lines: readonly string[], options: ParseOptions): Mrkd
 
 type Atom =
   | { readonly node: MrkdwnNode; readonly marker: null }
-  | { readonly node: null; readonly marker: Marker; readonly opens: boolean; readonly closes: boolean };
+  | {
+      readonly node: null;
+      readonly marker: Marker;
+      readonly opens: boolean;
+      readonly closes: boolean;
+    };
 type Marker = "*" | "_" | "~";
 const STYLES = { "*": "bold", _: "italic", "~": "strike" } as const;
 
@@ -139,7 +164,10 @@ function parseInline(line: string, options: ParseOptions): MrkdwnNode[] {
   let from = 0;
   const text = (until: number): void => {
     if (until > from)
-      atoms.push({ node: { kind: "text", text: unescapeMrkdwn(line.slice(from, until)) }, marker: null });
+      atoms.push({
+        node: { kind: "text", text: unescapeMrkdwn(line.slice(from, until)) },
+        marker: null,
+      });
   };
   for (const match of line.matchAll(options.linkNames === true ? SCANNERS.names : bare)) {
     text(match.index);
@@ -179,7 +207,11 @@ function nodeOf(found: string): MrkdwnNode {
     case "#":
       return { kind: "name", sign: "#", name: found.slice(1).toLowerCase() };
     default:
-      return { kind: "link", url: unescapeMrkdwn(found), label: unescapeMrkdwn(found) };
+      return {
+        kind: "link",
+        url: unescapeMrkdwn(found),
+        label: unescapeMrkdwn(found),
+      };
   }
 }
 
@@ -210,7 +242,10 @@ function resolveRange(
       nodes.push({ kind: "text", text: atom.marker });
       continue;
     }
-    nodes.push({ kind: STYLES[atom.marker], children: joinTexts(resolveRange(atoms, index + 1, close, closers)) });
+    nodes.push({
+      kind: STYLES[atom.marker],
+      children: joinTexts(resolveRange(atoms, index + 1, close, closers)),
+    });
     index = close;
   }
   return nodes;
@@ -242,19 +277,38 @@ function parseToken(token: string): MrkdwnNode {
   const mention = /^(@[UW]|#[CDG]|!subteam\^S)[A-Z0-9]+$/.exec(target);
   if (mention !== null) {
     const kind = target[0] === "@" ? "user" : target[0] === "#" ? "channel" : "subteam";
-    return { kind, id: target.replace(/^(@|#|!subteam\^)/, ""), label: label === "" ? null : label };
+    return {
+      kind,
+      id: target.replace(/^(@|#|!subteam\^)/, ""),
+      label: label === "" ? null : label,
+    };
   }
   if (target[0] === "!" && isBroadcast(target.slice(1))) {
-    return { kind: "broadcast", range: target.slice(1) as Broadcast, bare: false };
+    return {
+      kind: "broadcast",
+      range: target.slice(1) as Broadcast,
+      bare: false,
+    };
   }
   const date = /^!date\^(-?\d{1,12})\^([^^]+)(?:\^(.+))?$/.exec(target);
   if (date !== null) {
     const [, seconds, format, url] = date as unknown as [string, string, string, string | undefined];
     const fallback = label ?? "";
-    return { kind: "date", unixSeconds: Number(seconds), format: unescapeMrkdwn(format), url: webUrl(url), fallback };
+    return {
+      kind: "date",
+      unixSeconds: Number(seconds),
+      format: unescapeMrkdwn(format),
+      url: webUrl(url),
+      fallback,
+    };
   }
   const url = webUrl(target) ?? (/^mailto:[^\s]+$/i.test(target) ? unescapeMrkdwn(target) : null);
-  if (url !== null) return { kind: "link", url, label: label === null || label === "" ? url : label };
+  if (url !== null)
+    return {
+      kind: "link",
+      url,
+      label: label === null || label === "" ? url : label,
+    };
   return { kind: "text", text: unescapeMrkdwn(token) };
 }
 

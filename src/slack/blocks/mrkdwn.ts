@@ -1,3 +1,9 @@
 /** What Slack makes of mrkdwn: its tree, its words, and whom it notifies. */
-export { type Broadcast, type MrkdwnNode, type ParseOptions, parseMrkdwn, textOf } from "./mrkdwn-parser.ts";
+export {
+  type Broadcast,
+  type MrkdwnNode,
+  type ParseOptions,
+  parseMrkdwn,
+  textOf,
+} from "./mrkdwn-parser.ts";
 export { type Notification, notifications } from "./notifications.ts";

@@ -66,13 +66,28 @@ function walk(value: unknown, at: string, why: Why, found: Notification[]): void
       collect(value["text"], `${at}/text`, { verbatim: false, linkNames: why !== null }, why, found);
       return;
     case "user":
-      found.push({ who: "user", id: String(value["user_id"]), why: "mention", pointer: at });
+      found.push({
+        who: "user",
+        id: String(value["user_id"]),
+        why: "mention",
+        pointer: at,
+      });
       return;
     case "usergroup":
-      found.push({ who: "subteam", id: String(value["usergroup_id"]), why: "mention", pointer: at });
+      found.push({
+        who: "subteam",
+        id: String(value["usergroup_id"]),
+        why: "mention",
+        pointer: at,
+      });
       return;
     case "broadcast":
-      found.push({ who: value["range"] as "here", id: null, why: "mention", pointer: at });
+      found.push({
+        who: value["range"] as "here",
+        id: null,
+        why: "mention",
+        pointer: at,
+      });
       return;
   }
   for (const [name, field] of Object.entries(value)) walk(field, `${at}/${name}`, why, found);
@@ -87,9 +102,19 @@ function collect(text: unknown, pointer: string, options: ParseOptions, why: Why
       if (node.kind === "user" || node.kind === "subteam") {
         found.push({ who: node.kind, id: node.id, why: "mention", pointer });
       } else if (node.kind === "broadcast") {
-        found.push({ who: node.range, id: null, why: node.bare ? (why ?? "auto-parse") : "mention", pointer });
+        found.push({
+          who: node.range,
+          id: null,
+          why: node.bare ? (why ?? "auto-parse") : "mention",
+          pointer,
+        });
       } else if (node.kind === "name" && node.sign === "@") {
-        found.push({ who: "user", id: node.name, why: why ?? "auto-parse", pointer });
+        found.push({
+          who: "user",
+          id: node.name,
+          why: why ?? "auto-parse",
+          pointer,
+        });
       } else if ("children" in node) visit(node.children);
     }
   }

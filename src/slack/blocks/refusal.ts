@@ -24,7 +24,9 @@ export function refusal(violations: readonly Violation[], of: "message" | "view"
     ok: false,
     error,
     errors: [...schema, ...errors],
-    response_metadata: { messages: [...schema, ...errors].map((line) => `[ERROR] ${line}`) },
+    response_metadata: {
+      messages: [...schema, ...errors].map((line) => `[ERROR] ${line}`),
+    },
   };
 }
 

@@ -83,7 +83,10 @@ function acting(element: Fields, place: Place): Record<string, string | null> {
 
 /** The confirm object as it is, with its text also as a tree (`rendered`), because the text may be mrkdwn. */
 function confirmJson(confirm: Fields, options: RenderOptions): string {
-  return JSON.stringify({ ...confirm, rendered: renderTextObject(confirm["text"], options) });
+  return JSON.stringify({
+    ...confirm,
+    rendered: renderTextObject(confirm["text"], options),
+  });
 }
 
 function control(element: Fields, place: Place): Record<string, string | null> {
@@ -111,13 +114,34 @@ function button(element: Fields, place: Place): RenderNode {
   const label = renderTextObject(element["text"], place.options);
   const href = safeUrl(element["url"]);
   if (href === null) return el("button", { type: "button", ...attributes }, label);
-  return el("a", { href, role: "button", target: "_blank", rel: "noopener noreferrer", ...attributes }, label);
+  return el(
+    "a",
+    {
+      href,
+      role: "button",
+      target: "_blank",
+      rel: "noopener noreferrer",
+      ...attributes,
+    },
+    label,
+  );
 }
 
 function feedback(element: Fields, place: Place): RenderNode {
   const buttons = ["positive_button", "negative_button"].flatMap((name) => {
     const one = element[name];
-    return isFields(one) ? [button({ ...one, type: "feedback_buttons", action_id: element["action_id"] }, place)] : [];
+    return isFields(one)
+      ? [
+          button(
+            {
+              ...one,
+              type: "feedback_buttons",
+              action_id: element["action_id"],
+            },
+            place,
+          ),
+        ]
+      : [];
   });
   return el("span", { class: "feedback" }, buttons);
 }
@@ -126,9 +150,15 @@ function overflow(element: Fields, place: Place): RenderNode {
   const items = list(element["options"])
     .filter(isFields)
     .map((option) =>
-      el("button", { type: "button", ...acting(element, place), "data-value": stringOf(option["value"]) }, [
-        words(option["text"]),
-      ]),
+      el(
+        "button",
+        {
+          type: "button",
+          ...acting(element, place),
+          "data-value": stringOf(option["value"]),
+        },
+        [words(option["text"])],
+      ),
     );
   return el("details", { class: "overflow" }, [el("summary", { "aria-label": "More actions" }, ["⋯"]), ...items]);
 }
@@ -184,7 +214,12 @@ function choices(element: Fields, place: Place): RenderNode {
       const value = String(option["value"] ?? "");
       const description = renderTextObject(option["description"], place.options);
       return el("label", { class: "choice" }, [
-        el("input", { type, name, value, checked: flag(chosen.includes(value)) }),
+        el("input", {
+          type,
+          name,
+          value,
+          checked: flag(chosen.includes(value)),
+        }),
         el("span", {}, renderTextObject(option["text"], place.options)),
         ...(description.length === 0 ? [] : [el("span", { class: "description" }, description)]),
       ]);

@@ -126,7 +126,11 @@ export function el(tag: RenderTag, attrs: Attributes = {}, children: readonly Re
   const kept = Object.entries(attrs).filter(
     (entry): entry is [RenderAttribute, string] => typeof entry[1] === "string",
   );
-  return { tag, attrs: Object.fromEntries(kept), children: children.filter((child) => child !== "") };
+  return {
+    tag,
+    attrs: Object.fromEntries(kept),
+    children: children.filter((child) => child !== ""),
+  };
 }
 
 /** HTML of one node; encodes every text and every attribute value. */

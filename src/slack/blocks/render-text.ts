@@ -43,7 +43,14 @@ export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-const TAGS = { bold: "b", italic: "i", strike: "s", quote: "blockquote", code: "code", fence: "pre" } as const;
+const TAGS = {
+  bold: "b",
+  italic: "i",
+  strike: "s",
+  quote: "blockquote",
+  code: "code",
+  fence: "pre",
+} as const;
 
 function renderNode(node: MrkdwnNode, options: RenderOptions): RenderChild[] {
   switch (node.kind) {
@@ -87,7 +94,11 @@ function mention(
   options: RenderOptions,
 ): RenderChild {
   const name = options.names?.[kind]?.(id) ?? label ?? id;
-  const attribute = { user: "data-user-id", channel: "data-channel-id", usergroup: "data-usergroup-id" } as const;
+  const attribute = {
+    user: "data-user-id",
+    channel: "data-channel-id",
+    usergroup: "data-usergroup-id",
+  } as const;
   return el("span", { class: "mention", [attribute[kind]]: id }, [(kind === "channel" ? "#" : "@") + name]);
 }
 
@@ -118,7 +129,16 @@ function isoOf(seconds: number): string | null {
 export function link(url: unknown, children: readonly RenderChild[]): RenderChild {
   const href = safeUrl(url);
   if (href === null) return el("span", {}, children);
-  return el("a", { href, title: href, rel: "noopener noreferrer nofollow", target: "_blank" }, children);
+  return el(
+    "a",
+    {
+      href,
+      title: href,
+      rel: "noopener noreferrer nofollow",
+      target: "_blank",
+    },
+    children,
+  );
 }
 
 /** The fixed set the program uses; any other name is shown as it is written. */

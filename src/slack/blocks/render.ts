@@ -5,7 +5,13 @@ import { el, type RenderChild, type RenderNode } from "./render-node.ts";
 import { list, type RenderOptions, renderNodes, renderRichText, renderTextObject } from "./render-text.ts";
 import { type Fields, isFields, type Surface } from "./schema.ts";
 
-export { RENDER_ATTRIBUTES, RENDER_TAGS, type RenderNode, type RenderTag, toHtml } from "./render-node.ts";
+export {
+  RENDER_ATTRIBUTES,
+  RENDER_TAGS,
+  type RenderNode,
+  type RenderTag,
+  toHtml,
+} from "./render-node.ts";
 export type { RenderOptions } from "./render-text.ts";
 
 /** A list of blocks as Slack would lay it out. What it does not know is named, never left out. */
@@ -44,7 +50,11 @@ export function renderView(view: unknown, options: RenderOptions): RenderNode {
 function renderBlock(block: Fields, index: number, options: RenderOptions): RenderNode {
   const type = String(block["type"]);
   const blockId = stringOf(block["block_id"]) ?? `block-${index}`;
-  const attributes = { class: `block ${type}`, "data-block-id": blockId, "data-block-type": type };
+  const attributes = {
+    class: `block ${type}`,
+    "data-block-id": blockId,
+    "data-block-type": type,
+  };
   const element = (value: Fields): RenderNode => renderElement(value, { blockId, options, input: null });
   const nested = (value: unknown): RenderNode[] =>
     list(value)
@@ -108,7 +118,11 @@ function input(block: Fields, blockId: string, options: RenderOptions): RenderNo
   const hintId = hint === "" ? null : `hint-${blockId}`;
   const optional = block["optional"] === true;
   const label = words(block["label"]) + (optional ? " (optional)" : "");
-  const place = { blockId, options, input: { id, hintId, label, required: !optional } };
+  const place = {
+    blockId,
+    options,
+    input: { id, hintId, label, required: !optional },
+  };
   // A group of choices is named by its legend; a label can only point at one control.
   const named = GROUPED.includes(String(value["type"])) ? [] : [el("label", { for: id }, [label])];
   const dispatch = block["dispatch_action"] === true ? [el("span", { "data-dispatch": "" })] : [];

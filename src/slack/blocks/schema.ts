@@ -3,13 +3,32 @@ import { LIMITS, type LimitName } from "./limits.ts";
 
 /** A small closed language in which every block, element and object is described as data. */
 export type Rule =
-  | { readonly is: "string"; readonly max?: LimitName; readonly mayBeEmpty?: boolean; readonly pattern?: RegExp }
+  | {
+      readonly is: "string";
+      readonly max?: LimitName;
+      readonly mayBeEmpty?: boolean;
+      readonly pattern?: RegExp;
+    }
   | { readonly is: "enum"; readonly values: readonly (string | number)[] }
   | { readonly is: "boolean" }
   | { readonly is: "anything" }
-  | { readonly is: "number"; readonly min?: number; readonly max?: LimitName; readonly integer?: boolean }
-  | { readonly is: "list"; readonly of: Rule; readonly min?: number | LimitName; readonly max?: LimitName }
-  | { readonly is: "text"; readonly max: LimitName; readonly only?: "plain_text" | "mrkdwn" }
+  | {
+      readonly is: "number";
+      readonly min?: number;
+      readonly max?: LimitName;
+      readonly integer?: boolean;
+    }
+  | {
+      readonly is: "list";
+      readonly of: Rule;
+      readonly min?: number | LimitName;
+      readonly max?: LimitName;
+    }
+  | {
+      readonly is: "text";
+      readonly max: LimitName;
+      readonly only?: "plain_text" | "mrkdwn";
+    }
   | { readonly is: "object"; readonly shape: Shape }
   | {
       readonly is: "tagged";
@@ -117,7 +136,11 @@ export function checkMax(
   if (actual <= allowed) return;
   const message =
     of === "items" ? `no more than ${allowed} items allowed` : `must be less than ${allowed + 1} characters`;
-  context.report(of === "items" ? "too_many_items" : "too_long", message, at, { limit, allowed, actual });
+  context.report(of === "items" ? "too_many_items" : "too_long", message, at, {
+    limit,
+    allowed,
+    actual,
+  });
 }
 
 function checkString(value: unknown, rule: Rule & { is: "string" }, pointer: string, context: Context): void {
@@ -146,7 +169,11 @@ function checkNumber(value: unknown, rule: Rule & { is: "number" }, pointer: str
     context.report("too_small", `must be at least ${rule.min}`, pointer);
   }
   if (rule.max === undefined || value <= LIMITS[rule.max]) return;
-  const constraint = { limit: rule.max, allowed: LIMITS[rule.max], actual: value };
+  const constraint = {
+    limit: rule.max,
+    allowed: LIMITS[rule.max],
+    actual: value,
+  };
   context.report("too_large", `must be at most ${constraint.allowed}`, pointer, constraint);
 }
 
@@ -180,7 +207,10 @@ function checkText(value: unknown, rule: Rule & { is: "text" }, pointer: string,
     type === "mrkdwn" ? { verbatim: { is: "boolean" } } : { emoji: { is: "boolean" } };
   checkShape(
     value,
-    { required: { type: { is: "string" } }, optional: { text: { is: "string" }, ...flag } },
+    {
+      required: { type: { is: "string" } },
+      optional: { text: { is: "string" }, ...flag },
+    },
     pointer,
     context,
   );

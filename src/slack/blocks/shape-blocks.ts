@@ -6,7 +6,11 @@ import { RICH_TEXT } from "./shape-rich-text.ts";
 
 const string: Rule = { is: "string" };
 const boolean: Rule = { is: "boolean" };
-const richText: Rule = { is: "tagged", among: () => RICH_TEXT, types: ["rich_text"] };
+const richText: Rule = {
+  is: "tagged",
+  among: () => RICH_TEXT,
+  types: ["rich_text"],
+};
 const https: Rule = { is: "string", max: "url", pattern: /^https:\/\//i };
 
 const SELECTS = ["static_select", "external_select", "users_select", "conversations_select", "channels_select"];
@@ -74,7 +78,9 @@ const IN_CONTAINER = [
 
 const CELLS: Readonly<Record<string, Shape>> = {
   raw_text: { required: { type: string, text: string } },
-  raw_number: { required: { type: string, value: { is: "number" }, text: string } },
+  raw_number: {
+    required: { type: string, value: { is: "number" }, text: string },
+  },
   ...RICH_TEXT,
 };
 const cell: Rule = { is: "tagged", among: () => CELLS };
@@ -95,7 +101,12 @@ const card: Shape = block(
     title: { is: "text", max: "cardTitle", only: "mrkdwn" },
     subtitle: { is: "text", max: "cardTitle", only: "mrkdwn" },
     body: { is: "text", max: "cardBody", only: "mrkdwn" },
-    actions: { is: "list", of: elementsOf(["button"]), min: 1, max: "cardActions" },
+    actions: {
+      is: "list",
+      of: elementsOf(["button"]),
+      min: 1,
+      max: "cardActions",
+    },
   },
   (value, at, context) => {
     if (["hero_image", "title", "actions", "body"].some((name) => value[name] !== undefined)) return;
@@ -103,19 +114,38 @@ const card: Shape = block(
   },
 );
 
-const urlSource: Shape = { required: { type: string, url: { is: "string", max: "url" }, text: string } };
+const urlSource: Shape = {
+  required: { type: string, url: { is: "string", max: "url" }, text: string },
+};
 
 /** Every block by its `type`. */
 export const BLOCKS: Readonly<Record<string, Shape>> = {
   ...RICH_TEXT,
-  actions: block({ elements: { is: "list", of: elementsOf(ELEMENT_TYPES.actions), min: 1, max: "actionsElements" } }),
+  actions: block({
+    elements: {
+      is: "list",
+      of: elementsOf(ELEMENT_TYPES.actions),
+      min: 1,
+      max: "actionsElements",
+    },
+  }),
   alert: block(
     { text: { is: "text", max: "alertText" } },
-    { level: { is: "enum", values: ["default", "info", "warning", "error", "success"] } },
+    {
+      level: {
+        is: "enum",
+        values: ["default", "info", "warning", "error", "success"],
+      },
+    },
   ),
   card,
   carousel: block({
-    elements: { is: "list", of: { is: "tagged", among: () => BLOCKS, types: ["card"] }, min: 1, max: "carouselCards" },
+    elements: {
+      is: "list",
+      of: { is: "tagged", among: () => BLOCKS, types: ["card"] },
+      min: 1,
+      max: "carouselCards",
+    },
   }),
   container: block(
     {
@@ -139,10 +169,20 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
     checkContainer,
   ),
   context: block({
-    elements: { is: "list", of: { is: "tagged", among: () => CONTEXT }, min: 1, max: "contextElements" },
+    elements: {
+      is: "list",
+      of: { is: "tagged", among: () => CONTEXT },
+      min: 1,
+      max: "contextElements",
+    },
   }),
   context_actions: block({
-    elements: { is: "list", of: elementsOf(ELEMENT_TYPES.contextActions), min: 1, max: "contextActions" },
+    elements: {
+      is: "list",
+      of: elementsOf(ELEMENT_TYPES.contextActions),
+      min: 1,
+      max: "contextActions",
+    },
   }),
   data_table: block(
     {
@@ -155,7 +195,12 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
       },
     },
     {
-      page_size: { is: "number", integer: true, min: 1, max: "dataTablePageSize" },
+      page_size: {
+        is: "number",
+        integer: true,
+        min: 1,
+        max: "dataTablePageSize",
+      },
       row_header_column_index: { is: "number", integer: true, min: 0 },
     },
     checkDataTable,
@@ -166,7 +211,9 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
   }),
   divider: block({}),
   file: block({ source: string, external_id: string }),
-  header: block({ text: { is: "text", max: "headerText", only: "plain_text" } }),
+  header: block({
+    text: { is: "text", max: "headerText", only: "plain_text" },
+  }),
   image: {
     ...block(imageFields.required, {
       ...imageFields.optional,
@@ -175,8 +222,15 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
     ...(imageFields.check === undefined ? {} : { check: imageFields.check }),
   },
   input: block(
-    { label: { is: "text", max: "inputLabel", only: "plain_text" }, element: elementsOf(ELEMENT_TYPES.input) },
-    { hint: { is: "text", max: "inputHint", only: "plain_text" }, optional: boolean, dispatch_action: boolean },
+    {
+      label: { is: "text", max: "inputLabel", only: "plain_text" },
+      element: elementsOf(ELEMENT_TYPES.input),
+    },
+    {
+      hint: { is: "text", max: "inputHint", only: "plain_text" },
+      optional: boolean,
+      dispatch_action: boolean,
+    },
     (value, at, context) => {
       const element = value["element"];
       if (!isFields(element) || element["type"] !== "file_input" || context.surface === "modal") return;
@@ -186,13 +240,23 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
   markdown: block({ text: { is: "string", max: "markdown" } }),
   plan: block(
     { title: string },
-    { tasks: { is: "list", of: { is: "tagged", among: () => BLOCKS, types: ["task_card"] } } },
+    {
+      tasks: {
+        is: "list",
+        of: { is: "tagged", among: () => BLOCKS, types: ["task_card"] },
+      },
+    },
   ),
   section: block(
     {},
     {
       text: { is: "text", max: "sectionText" },
-      fields: { is: "list", of: { is: "text", max: "sectionField" }, min: 1, max: "sectionFields" },
+      fields: {
+        is: "list",
+        of: { is: "text", max: "sectionField" },
+        min: 1,
+        max: "sectionFields",
+      },
       accessory: elementsOf(ELEMENT_TYPES.sectionAccessory),
       expand: boolean,
     },
@@ -203,7 +267,12 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
   ),
   table: block(
     {
-      rows: { is: "list", of: { is: "list", of: cell, min: 1, max: "tableCells" }, min: 1, max: "tableRows" },
+      rows: {
+        is: "list",
+        of: { is: "list", of: cell, min: 1, max: "tableCells" },
+        min: 1,
+        max: "tableRows",
+      },
     },
     {
       column_settings: {
@@ -212,7 +281,10 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
           is: "object",
           shape: {
             required: {},
-            optional: { align: { is: "enum", values: ["left", "center", "right"] }, is_wrapped: boolean },
+            optional: {
+              align: { is: "enum", values: ["left", "center", "right"] },
+              is_wrapped: boolean,
+            },
           },
         },
         max: "tableColumnSettings",
@@ -226,12 +298,18 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
     {
       task_id: string,
       title: string,
-      status: { is: "enum", values: ["pending", "in_progress", "complete", "error"] },
+      status: {
+        is: "enum",
+        values: ["pending", "in_progress", "complete", "error"],
+      },
     },
     {
       details: richText,
       output: richText,
-      sources: { is: "list", of: { is: "tagged", among: () => ({ url: urlSource }) } },
+      sources: {
+        is: "list",
+        of: { is: "tagged", among: () => ({ url: urlSource }) },
+      },
     },
   ),
   video: block(
@@ -253,7 +331,10 @@ export const BLOCKS: Readonly<Record<string, Shape>> = {
 
 const CONTEXT: Readonly<Record<string, Shape>> = {
   image: ELEMENTS["image"] as Shape,
-  plain_text: { required: { type: string, text: { is: "string", max: "text" } }, optional: { emoji: boolean } },
+  plain_text: {
+    required: { type: string, text: { is: "string", max: "text" } },
+    optional: { emoji: boolean },
+  },
   mrkdwn: {
     required: { type: string, text: { is: "string" } },
     optional: { verbatim: boolean },

@@ -6,10 +6,18 @@ import { type Context, checkMax, type Fields, isFields, type Rule, type Shape } 
  */
 const label: Rule = { is: "string", max: "chartLabel" };
 const axisLabel: Rule = { is: "string", max: "chartAxisLabel" };
-const point: Rule = { is: "object", shape: { required: { label, value: { is: "number" } } } };
+const point: Rule = {
+  is: "object",
+  shape: { required: { label, value: { is: "number" } } },
+};
 const series: Rule = {
   is: "object",
-  shape: { required: { name: label, data: { is: "list", of: point, min: 1, max: "chartCategories" } } },
+  shape: {
+    required: {
+      name: label,
+      data: { is: "list", of: point, min: 1, max: "chartCategories" },
+    },
+  },
 };
 
 const axes: Shape = {
@@ -19,7 +27,9 @@ const axes: Shape = {
     axis_config: {
       is: "object",
       shape: {
-        required: { categories: { is: "list", of: label, min: 1, max: "chartCategories" } },
+        required: {
+          categories: { is: "list", of: label, min: 1, max: "chartCategories" },
+        },
         optional: { x_label: axisLabel, y_label: axisLabel },
       },
     },

@@ -1,11 +1,11 @@
-import { LIMITS } from "./limits.ts";
-import { type Context, type checkMax, type Fields, isFields, type Rule, type Shape } from "./schema.ts";
+import { LIMITS, type LimitName } from "./limits.ts";
+import { type Context, type Fields, isFields, type Rule, type Shape } from "./schema.ts";
 import { RICH_TEXT } from "./shape-rich-text.ts";
 
 const string: Rule = { is: "string" };
 const anyString: Rule = { is: "string", mayBeEmpty: true };
 const boolean: Rule = { is: "boolean" };
-const count = (min: number, max?: Parameters<typeof checkMax>[1]): Rule => ({
+const count = (min: number, max?: LimitName): Rule => ({
   is: "number",
   integer: true,
   min,
@@ -26,14 +26,22 @@ const slackFile: Rule = {
   },
 };
 
-const plainText = (max: Parameters<typeof checkMax>[1]): Rule => ({ is: "text", max, only: "plain_text" });
+const plainText = (max: LimitName): Rule => ({
+  is: "text",
+  max,
+  only: "plain_text",
+});
 const style: Rule = { is: "enum", values: ["primary", "danger"] };
 const filter: Rule = {
   is: "object",
   shape: {
     required: {},
     optional: {
-      include: { is: "list", min: 1, of: { is: "enum", values: ["im", "mpim", "private", "public"] } },
+      include: {
+        is: "list",
+        min: 1,
+        of: { is: "enum", values: ["im", "mpim", "private", "public"] },
+      },
       exclude_external_shared_channels: boolean,
       exclude_bot_users: boolean,
     },
@@ -94,7 +102,10 @@ const typed = {
         trigger_actions_on: {
           is: "list",
           min: 1,
-          of: { is: "enum", values: ["on_enter_pressed", "on_character_entered"] },
+          of: {
+            is: "enum",
+            values: ["on_enter_pressed", "on_character_entered"],
+          },
         },
       },
     },
@@ -105,7 +116,9 @@ const staticOptions = {
   option_groups: { is: "list", of: optionGroup, min: 1, max: "optionGroups" },
 } as const satisfies Record<string, Rule>;
 const responseUrl = { response_url_enabled: boolean };
-const labelled = { accessibility_label: { is: "string", max: "buttonLabel" } as Rule };
+const labelled = {
+  accessibility_label: { is: "string", max: "buttonLabel" } as Rule,
+};
 
 const workflow: Rule = {
   is: "object",
@@ -118,7 +131,10 @@ const workflow: Rule = {
           optional: {
             customizable_input_parameters: {
               is: "list",
-              of: { is: "object", shape: { required: { name: string, value: anyString } } },
+              of: {
+                is: "object",
+                shape: { required: { name: string, value: anyString } },
+              },
             },
           },
         },
@@ -130,19 +146,28 @@ const workflow: Rule = {
 const feedback: Rule = {
   is: "object",
   shape: {
-    required: { text: plainText("buttonText"), value: { is: "string", max: "buttonValue" } },
+    required: {
+      text: plainText("buttonText"),
+      value: { is: "string", max: "buttonValue" },
+    },
     optional: labelled,
   },
 };
 
-const date: Rule = { is: "string", pattern: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/ };
+const date: Rule = {
+  is: "string",
+  pattern: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
+};
 const time: Rule = { is: "string", pattern: /^([01]\d|2[0-3]):[0-5]\d$/ };
 const decimal: Rule = { is: "string", pattern: /^-?\d+(\.\d+)?$/ };
 
 /** The image as an element and as a block share these. */
 export const imageFields: Shape = {
   required: { alt_text: { is: "string", max: "altText" } },
-  optional: { image_url: { is: "string", max: "url", pattern: /^https:\/\//i }, slack_file: slackFile },
+  optional: {
+    image_url: { is: "string", max: "url", pattern: /^https:\/\//i },
+    slack_file: slackFile,
+  },
   check(value, at, context) {
     if ((value["image_url"] === undefined) === (value["slack_file"] === undefined)) {
       context.report("missing_field", "must define either `image_url` or `slack_file`", at);
@@ -150,7 +175,11 @@ export const imageFields: Shape = {
   },
 };
 
-export const imageElement: Rule = { is: "tagged", among: () => ELEMENTS, types: ["image"] };
+export const imageElement: Rule = {
+  is: "tagged",
+  among: () => ELEMENTS,
+  types: ["image"],
+};
 
 function element(required: Shape["required"], optional: Shape["optional"] = {}, check?: Shape["check"]): Shape {
   return {
@@ -164,7 +193,13 @@ function element(required: Shape["required"], optional: Shape["optional"] = {}, 
 export const ELEMENTS: Readonly<Record<string, Shape>> = {
   button: element(
     { text: plainText("buttonText") },
-    { value: { is: "string", max: "buttonValue" }, url, style, ...labelled, ...confirmable },
+    {
+      value: { is: "string", max: "buttonValue" },
+      url,
+      style,
+      ...labelled,
+      ...confirmable,
+    },
   ),
   workflow_button: element({ text: plainText("buttonText"), workflow }, { style, ...labelled, ...confirmable }),
   icon_button: element(
@@ -176,14 +211,21 @@ export const ELEMENTS: Readonly<Record<string, Shape>> = {
       ...confirmable,
     },
   ),
-  feedback_buttons: element({ positive_button: feedback, negative_button: feedback }),
+  feedback_buttons: element({
+    positive_button: feedback,
+    negative_button: feedback,
+  }),
   image: {
     ...imageFields,
     required: { type: string, ...imageFields.required },
   },
   checkboxes: element(
     { options: { is: "list", of: richOption, min: 1, max: "choiceOptions" } },
-    { initial_options: { is: "list", of: richOption, min: 1 }, ...confirmable, ...focusable },
+    {
+      initial_options: { is: "list", of: richOption, min: 1 },
+      ...confirmable,
+      ...focusable,
+    },
     initialIsOffered,
   ),
   radio_buttons: element(
@@ -191,11 +233,26 @@ export const ELEMENTS: Readonly<Record<string, Shape>> = {
     { initial_option: richOption, ...confirmable, ...focusable },
     initialIsOffered,
   ),
-  overflow: element({ options: { is: "list", of: overflowOption, min: 1, max: "overflowOptions" } }, confirmable),
+  overflow: element(
+    {
+      options: {
+        is: "list",
+        of: overflowOption,
+        min: 1,
+        max: "overflowOptions",
+      },
+    },
+    confirmable,
+  ),
   static_select: element({}, { ...staticOptions, initial_option: plainOption, ...selectable }, checkStatic),
   multi_static_select: element(
     {},
-    { ...staticOptions, initial_options: { is: "list", of: plainOption, min: 1 }, ...selectable, ...many },
+    {
+      ...staticOptions,
+      initial_options: { is: "list", of: plainOption, min: 1 },
+      ...selectable,
+      ...many,
+    },
     checkStatic,
   ),
   external_select: element({}, { initial_option: plainOption, min_query_length: count(0), ...selectable }),
@@ -223,7 +280,13 @@ export const ELEMENTS: Readonly<Record<string, Shape>> = {
   ),
   multi_conversations_select: element(
     {},
-    { initial_conversations: strings, default_to_current_conversation: boolean, filter, ...selectable, ...many },
+    {
+      initial_conversations: strings,
+      default_to_current_conversation: boolean,
+      filter,
+      ...selectable,
+      ...many,
+    },
   ),
   channels_select: element({}, { initial_channel: string, ...responseUrl, ...selectable }, responseUrlInModals),
   multi_channels_select: element({}, { initial_channels: strings, ...selectable, ...many }),
@@ -231,7 +294,11 @@ export const ELEMENTS: Readonly<Record<string, Shape>> = {
   timepicker: element({}, { initial_time: time, timezone: string, ...selectable }),
   datetimepicker: element(
     {},
-    { initial_date_time: { is: "number", integer: true, min: 1_000_000_000 }, ...confirmable, ...focusable },
+    {
+      initial_date_time: { is: "number", integer: true, min: 1_000_000_000 },
+      ...confirmable,
+      ...focusable,
+    },
   ),
   plain_text_input: element(
     {},
@@ -248,13 +315,22 @@ export const ELEMENTS: Readonly<Record<string, Shape>> = {
   url_text_input: element({}, { initial_value: anyString, ...typed }),
   number_input: element(
     { is_decimal_allowed: boolean },
-    { initial_value: decimal, min_value: decimal, max_value: decimal, ...typed },
+    {
+      initial_value: decimal,
+      min_value: decimal,
+      max_value: decimal,
+      ...typed,
+    },
     checkRange,
   ),
   rich_text_input: element(
     {},
     {
-      initial_value: { is: "tagged", among: () => RICH_TEXT, types: ["rich_text"] },
+      initial_value: {
+        is: "tagged",
+        among: () => RICH_TEXT,
+        types: ["rich_text"],
+      },
       min_lines: count(1, "inputLines"),
       max_lines: count(1, "inputLines"),
       ...typed,
@@ -277,8 +353,7 @@ function initialIsOffered(value: Fields, at: string, context: Context): void {
     .flatMap((options) => (Array.isArray(options) ? options : []))
     .map((offer) => JSON.stringify(offer));
   const chosen = Array.isArray(value["initial_options"]) ? value["initial_options"] : [];
-  if (value["initial_option"] !== undefined)
-    chosen.length === 0 && verify(value["initial_option"], `${at}/initial_option`);
+  if (value["initial_option"] !== undefined) verify(value["initial_option"], `${at}/initial_option`);
   for (const [index, choice] of chosen.entries()) verify(choice, `${at}/initial_options/${index}`);
 
   function verify(choice: unknown, pointer: string): void {
@@ -313,7 +388,7 @@ function checkRange(value: Fields, at: string, context: Context): void {
   }
 }
 
-/** `check` for one element where the place that holds it says which types may stand there. */
+/** One element; the block that holds it says which types may stand there. */
 export function elementsOf(types: readonly string[]): Rule {
   return { is: "tagged", among: () => ELEMENTS, types };
 }

@@ -78,7 +78,12 @@ function collector(surface: Surface, options: ValidateOptions): { context: Conte
     surface,
     unsupportedTypes: options.unsupportedTypes ?? [],
     report(code, message, pointer, constraint) {
-      violations.push({ code, message, pointer, constraint: constraint ?? null });
+      violations.push({
+        code,
+        message,
+        pointer,
+        constraint: constraint ?? null,
+      });
     },
   };
   return { context, violations };
@@ -91,7 +96,10 @@ function checkTexts(payload: Fields, context: Context, options: ValidateOptions)
     context.report("invalid_type", "must provide a string", `/${name}`);
   }
   if (typeof text === "string" && options.strictText === true && text.length > LIMITS.messageTextRecommended) {
-    const constraint = { limit: "messageTextRecommended", actual: text.length } as const;
+    const constraint = {
+      limit: "messageTextRecommended",
+      actual: text.length,
+    } as const;
     const allowed = LIMITS.messageTextRecommended;
     context.report("msg_too_long", `must be less than ${allowed + 1} characters`, "/text", { ...constraint, allowed });
   }
@@ -119,7 +127,11 @@ function checkTexts(payload: Fields, context: Context, options: ValidateOptions)
 
 function checkAttachments(attachments: readonly unknown[], context: Context, options: ValidateOptions): void {
   if (attachments.length > LIMITS.attachments) {
-    const constraint = { limit: "attachments", allowed: LIMITS.attachments, actual: attachments.length } as const;
+    const constraint = {
+      limit: "attachments",
+      allowed: LIMITS.attachments,
+      actual: attachments.length,
+    } as const;
     context.report(
       "too_many_attachments",
       `no more than ${LIMITS.attachments} items allowed`,
@@ -144,7 +156,11 @@ function checkView(view: Fields, context: Context, options: ValidateOptions): vo
   }
   const actual = new TextEncoder().encode(JSON.stringify(view)).length;
   if (actual <= LIMITS.viewBytes) return;
-  const constraint = { limit: "viewBytes", allowed: LIMITS.viewBytes, actual } as const;
+  const constraint = {
+    limit: "viewBytes",
+    allowed: LIMITS.viewBytes,
+    actual,
+  } as const;
   context.report("view_too_large", `must be at most ${LIMITS.viewBytes} bytes`, "/view", constraint);
 }
 
@@ -235,14 +251,24 @@ function withChildren(blocks: readonly unknown[], at: string): { block: Fields; 
   });
 }
 
-const NESTING: Readonly<Record<string, string>> = { container: "child_blocks", carousel: "elements", plan: "tasks" };
+const NESTING: Readonly<Record<string, string>> = {
+  container: "child_blocks",
+  carousel: "elements",
+  plan: "tasks",
+};
 
 function elementsIn(block: Fields, at: string): { element: Fields; pointer: string }[] {
   const lists = ["elements", "actions"].flatMap((name) => {
     const list: unknown[] = Array.isArray(block[name]) ? block[name] : [];
-    return list.map((element, index) => ({ element, pointer: `${at}/${name}/${index}` }));
+    return list.map((element, index) => ({
+      element,
+      pointer: `${at}/${name}/${index}`,
+    }));
   });
-  const single = ["element", "accessory"].map((name) => ({ element: block[name], pointer: `${at}/${name}` }));
+  const single = ["element", "accessory"].map((name) => ({
+    element: block[name],
+    pointer: `${at}/${name}`,
+  }));
   const all: { element: unknown; pointer: string }[] = [...lists, ...single];
   return all.flatMap(({ element, pointer }) => (isFields(element) ? [{ element, pointer }] : []));
 }
