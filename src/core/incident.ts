@@ -49,7 +49,7 @@ export type EntryBody =
   | { kind: "refused"; verb: string; code: string; found: string }
   | { kind: "expired"; hash: string }
   | { kind: "stale"; hash: string; changed: string[] }
-  | { kind: "break-glass"; hash: string; typed: string }
+  | { kind: "break-glass"; hash: string; typed: string; reason: string }
   | { kind: "abort-requested"; hash: string }
   | { kind: "aborted"; hash: string; before: number; why: string }
   | { kind: "step-started"; hash: string; step: number; action: HostAction }

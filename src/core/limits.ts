@@ -82,9 +82,69 @@ export const limits = {
   hostHeadroomShare: 0.8,
   minimumMemoryBytes: 6_291_456,
 
+  // carrying out
+  /** How long an engine may still be doing what was asked of it when the asker died; a restart adds its grace. */
+  actionSettlesMs: 15_000,
+  /** After a crash a host that cannot be read is asked this often before a step is called unknown. */
+  recoveryReads: 5,
+  recoveryReadDelayMs: 2_000,
+  /** How often an append that lost its place is judged again. */
+  appendAttempts: 100,
+  /** Held while it is looked whether another incident has a plan for the same container. */
+  proposeLeaseMs: 10_000,
+  proposeRetryMs: 100,
+  tickMs: 5_000,
+  /** An incident in which nothing happened for this long is closed. */
+  closeAfterMs: 24 * 3_600_000,
+  /** Raw readings kept for the postmortem, as JSON. */
+  snapshotBytes: 8_000_000,
+  reasonChars: 500,
+  /** Refused clicks of one incident that become rows; more of them are only logged. */
+  refusedEntries: 1_000,
+
   // people and rooms
   noteChars: 3_000,
   timelineEntries: 10_000,
+
+  // slack edge
+  slackStartMs: 60_000,
+  slackCallTimeoutMs: 8_000,
+  slackReconnectDelayMs: 500,
+  slackReconnectDelayMaxMs: 30_000,
+  slackHelloTimeoutMs: 10_000,
+  /** Slack gives each payload to any one of them: while one is renewed the other answers. */
+  slackConnections: 2,
+  slackPongTimeoutMs: 20_000,
+  slackPingTimeoutMs: 60_000,
+  slackDisconnectMs: 2_000,
+  /** An old connection stays this long after its successor said hello, so that what is on its way is still acked. */
+  slackOverlapMs: 1_000,
+  slackHttpBodyBytes: 1_000_000,
+  /** Slack asks to refuse older requests; newer ones are as wrong. */
+  slackSignatureAgeMs: 300_000,
+  /** A trigger is good for 3 s: an interactive call that cannot go out by then is answered otherwise. */
+  slackInteractiveWaitMs: 2_000,
+  /** Posts in one channel: Slack's 1 a second, with room for jitter on the way. */
+  slackChannelSpacingMs: 1_050,
+  slackGroupCacheMs: 300_000,
+  inboxLeaseMs: 120_000,
+  inboxMaxAgeMs: 3_600_000,
+  outboxPollMs: 1_000,
+  outboxAtOnce: 16,
+  outboxClaimMs: 30_000,
+  /** A claim this old is given back rather than used: another replica may take it any moment. */
+  outboxClaimUsableMs: 15_000,
+  outboxRetryMs: 500,
+  outboxRetryMaxMs: 15_000,
+  /** For what only a person can mend: an invitation, a token. */
+  outboxBlockedRetryMs: 60_000,
+  outboxGiveUpMs: 24 * 3_600_000,
+  /** Edits of one message are told apart no finer than this. */
+  editSpacingMs: 3_000,
+  editLeaseMs: 30_000,
+  lookupPages: 5,
+  lookupPageSize: 200,
+  lookupClockSkewMs: 300_000,
 
   // store
   auditProblems: 1_000,

@@ -62,20 +62,28 @@ export function isProtected(
   return policy.protectedContainers.some((pattern) => matchesPattern(pattern, view.name));
 }
 
-/** `*` stands for any run of characters; everything else is literal. */
+/** `*` stands for any run of characters, `?` for one; everything else is literal. Takes at most pattern times name steps. */
 export function matchesPattern(pattern: string, name: string): boolean {
-  const pieces = pattern.split("*");
-  if (pieces.length === 1) return pattern === name;
-  const [first = "", ...rest] = pieces;
-  const last = rest.pop() ?? "";
-  if (!name.startsWith(first) || name.length < first.length + last.length || !name.endsWith(last)) return false;
-  let at = first.length;
-  for (const piece of rest) {
-    const found = name.indexOf(piece, at);
-    if (found === -1 || found + piece.length > name.length - last.length) return false;
-    at = found + piece.length;
+  let at = 0;
+  let place = 0;
+  let star = -1;
+  let resume = 0;
+  while (at < name.length) {
+    if (pattern[place] === "*") {
+      star = place;
+      resume = at;
+      place += 1;
+    } else if (place < pattern.length && (pattern[place] === "?" || pattern[place] === name[at])) {
+      place += 1;
+      at += 1;
+    } else if (star !== -1) {
+      resume += 1;
+      at = resume;
+      place = star + 1;
+    } else return false;
   }
-  return true;
+  while (pattern[place] === "*") place += 1;
+  return place === pattern.length;
 }
 
 type Part = {

@@ -213,7 +213,7 @@ function connectNetwork(world: World, finding: Finding, view: ContainerView, dra
   return null;
 }
 
-function composeSize(bytes: number): string {
+export function composeSize(bytes: number): string {
   const mib = bytes / (1024 * 1024);
   return Number.isInteger(mib / 1024) ? `${mib / 1024}g` : Number.isInteger(mib) ? `${mib}m` : `${bytes}b`;
 }
