@@ -8,6 +8,11 @@ export const limits = {
   /** sshd frees a session a moment after it closed the channel; with MaxSessions 1 the next one has to wait for that. */
   channelRetries: 10,
   channelRetryDelayMs: 20,
+  /** Shells kept open on one connection for the closed set of commands, and how long one may take to greet. */
+  keptShells: 3,
+  shellHelloMs: 3_000,
+  /** More than an end mark takes: newline, 32 hex, a space, an exit code, newline. */
+  shellTokenBytes: 64,
   readTimeoutMs: 5_000,
   commandTimeoutMs: 6_000,
   actionTimeoutMs: 60_000,
@@ -93,7 +98,9 @@ export const limits = {
   /** Held while it is looked whether another incident has a plan for the same container. */
   proposeLeaseMs: 10_000,
   proposeRetryMs: 100,
-  tickMs: 5_000,
+  /** A lease and a tick together stay below the 10 s in which another replica takes over. */
+  tickMs: 2_000,
+  workLeaseMs: 6_000,
   /** An incident in which nothing happened for this long is closed. */
   closeAfterMs: 24 * 3_600_000,
   /** Raw readings kept for the postmortem, as JSON. */

@@ -17,12 +17,14 @@ import {
   type HostLink,
 } from "./link.ts";
 import { collectOutput } from "./output.ts";
+import { createKeptShells, type KeptShells } from "./shells.ts";
 import { createSlots, type Slots } from "./slots.ts";
 import { connectSsh, type SshTarget } from "./ssh-connect.ts";
 
 interface Live {
   client: ssh2.Client;
   slots: Slots;
+  shells: KeptShells;
   connectMs: number;
   /** Whether a command has run on this connection. */
   ranCommands: boolean;
@@ -45,7 +47,8 @@ export function createSshLink(deps: { target: SshTarget; clock: Clock; random?: 
     async exec(argv, options) {
       const signal = deadline(options.timeoutMs, options.signal);
       const line = shellLine(argv);
-      return execOn(await kept.live(), line, { ...options, signal });
+      const live = await kept.live();
+      return (await live.shells.run(line, { ...options, signal })) ?? execOn(live, line, { ...options, signal });
     },
     async execStream(argv, timeoutMs) {
       const limit = deadline(timeoutMs);
@@ -88,7 +91,21 @@ function keepConnection(deps: { target: SshTarget; clock: Clock; random?: () => 
       });
       if (closed) client.end();
       const connectMs = Math.max(1, clock.nowMs() - startMs);
-      return { client, slots: createSlots(limits.sshChannels), connectMs, ranCommands: false };
+      const fresh: Live = {
+        client,
+        slots: createSlots(limits.sshChannels),
+        shells: createKeptShells(openShell),
+        connectMs,
+        ranCommands: false,
+      };
+      return fresh;
+
+      async function openShell(signal: AbortSignal): Promise<ssh2.ClientChannel | null> {
+        const shell = await openExec(fresh, "exec sh", signal, limits.commandTimeoutMs, (channel, release) =>
+          channel.once("close", release),
+        );
+        return shell.ok ? shell.value : null;
+      }
     } catch (fault) {
       live = null;
       const delayMs = Math.min(limits.reconnectDelayMaxMs, limits.reconnectDelayMs * 2 ** failures);

@@ -56,7 +56,7 @@ describe("a command on a host with BusyBox", () => {
       asked.endsWith(line) ? { stdout: "rows" } : { stderr, exitCode: 1 },
     );
     expect(await reader.run({ command })).toMatchObject({ ok: true, exitCode: 0, stdout: Buffer.from("rows") });
-    expect(sshd.commands).toHaveLength(2);
+    expect(sshd.commands.filter((command) => command !== "exec sh")).toHaveLength(2);
   });
 });
 
