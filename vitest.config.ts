@@ -16,10 +16,23 @@ export default defineConfig({
         },
       },
       {
-        test: { name: "browser", include: ["test/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "browser",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
-        test: { name: "lab", include: ["test/lab/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 900_000, fileParallelism: false, maxWorkers: 1 },
+        test: {
+          name: "lab",
+          include: ["test/lab/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
+          fileParallelism: false,
+          maxWorkers: 1,
+        },
       },
     ],
   },

@@ -47,7 +47,7 @@ function explain(error: unknown, terminal: Terminal): number {
     return exitCode.usage;
   }
   if (error instanceof Fault) {
-    terminal.complain(`${error.message}; ${error.next}`);
+    terminal.complain(`${error.message.replaceAll("\n", "; ")}; ${error.next}`);
     return error.code === "config-invalid" ? exitCode.usage : exitCode.unreachable;
   }
   const reason = error instanceof Error ? error.message : String(error);

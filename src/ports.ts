@@ -1,7 +1,8 @@
 import type { ApprovedPlan } from "./core/approve.ts";
 import type { AuditHead, AuditVerdict } from "./core/audit.ts";
-import type { FailureCode } from "./core/evidence.ts";
+import type { FailureCode, Reading } from "./core/evidence.ts";
 import type { Actor, EntryBody, TimelineEntry } from "./core/incident.ts";
+import type { Incident } from "./core/replay.ts";
 
 /**
  * What the shell needs from the world. Each port has one real implementation per technology and small fakes in tests.
@@ -26,7 +27,8 @@ export type DockerRead =
   | { read: "networks" }
   | { read: "network"; id: string }
   | { read: "image"; id: string }
-  | { read: "volumes" };
+  | { read: "volumes" }
+  | { read: "usage" };
 
 /** The closed set of commands run on a host. Each is an argument list; none takes free text. */
 export type ReadCommand =
@@ -210,4 +212,44 @@ export interface Store {
   /** Throws when a write is not possible. */
   checkWritable(): Promise<void>;
   close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- telling
+
+/**
+ * What is said of one entry, as rows for the outbox. Pure. `incident` is the replay up to and including the entry, whose
+ * `hash` is still empty. The rows are queued in the transaction that records the entry: nothing is said before that.
+ */
+export type Announce = (incident: Incident, entry: TimelineEntry) => OutboxRow[];
+
+export interface ExportedTimeline {
+  filename: string;
+  contentType: string;
+  text: string;
+}
+
+/** One export format. Pure. `readings` are the raw readings of the newest investigation, empty when none were kept. */
+export type Exporter = (
+  incident: Incident,
+  entries: readonly TimelineEntry[],
+  readings: readonly Reading[],
+) => ExportedTimeline;
+
+/** The part of pino that the shell uses: facts in fields, a lowercase static message. */
+export interface Log {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface Metrics {
+  count(what: "incident" | "decision" | "step" | "verification", labels: Record<string, string>): void;
+}
+
+/** Time that passes; tests advance it by hand. */
+export interface Scheduler {
+  /** Resolves after the time, or at once when the signal aborts. */
+  wait(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls again and again until the returned function is called. */
+  every(ms: number, run: () => void): () => void;
 }

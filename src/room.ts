@@ -1,20 +1,24 @@
 import type { Symptom } from "./core/diagnosis.ts";
 import type { Actor, Room as Place, TimelineEntry } from "./core/incident.ts";
+import type { Decision } from "./core/judgement.ts";
 import type { DiagnosisReport } from "./core/report.ts";
 import type { Refusal } from "./core/result.ts";
+import type { Person } from "./core/rights.ts";
+import type { ExportedTimeline } from "./ports.ts";
+import { addHost, removeHost, setFrozen } from "./room/administer.ts";
+import { answer } from "./room/answer.ts";
+import { ask } from "./room/ask.ts";
+import { decide } from "./room/decide.ts";
+import type { Desk, RoomDeps } from "./room/desk.ts";
+import { canI, checkHost, exportTimeline, findIncident, guardrails, hosts, status } from "./room/look.ts";
+import { note, posted } from "./room/note.ts";
+import { openDesk } from "./room/open-desk.ts";
+import { resume } from "./room/resume.ts";
 
-/** A person as Slack knows them at the moment of asking or clicking; looked up fresh, never taken from a message. */
-export interface Person {
-  userId: string;
-  name: string | null;
-  /** User group ids (`S…`) the person is in now. */
-  groups: string[];
-  isBot: boolean;
-  isGuest: boolean;
-  isDeactivated: boolean;
-  /** From another workspace (Slack Connect). */
-  isExternal: boolean;
-}
+export type { Decision } from "./core/judgement.ts";
+export type { Person } from "./core/rights.ts";
+export type { ExportedTimeline } from "./ports.ts";
+export type { RoomDeps } from "./room/desk.ts";
 
 export interface AskRequest {
   service: string;
@@ -25,15 +29,6 @@ export interface AskRequest {
   /** What was typed, for the timeline. */
   command: string;
 }
-
-export type Decision =
-  | { verb: "approve"; reason: string | null }
-  | { verb: "reject"; reason: string | null }
-  | { verb: "change-memory"; memoryBytes: number }
-  | { verb: "abort" }
-  | { verb: "replan" }
-  | { verb: "break-glass"; typed: string; reason: string }
-  | { verb: "undo" };
 
 export interface HostStatus {
   name: string;
@@ -54,12 +49,6 @@ export interface HostCheck {
   detail: string;
   /** The one command or setting that mends it. */
   fix: string | null;
-}
-
-export interface ExportedTimeline {
-  filename: string;
-  contentType: string;
-  text: string;
 }
 
 export interface StatusOverview {
@@ -97,6 +86,8 @@ export interface Room {
   /** Resolves when the incident's running investigation, execution or verification has ended. */
   settled(incidentId: string): Promise<void>;
   decide(incidentId: string, hash: string, by: Person, decision: Decision): Promise<{ said: string } | Refusal>;
+  /** What the Slack edge learned when the first message of an incident was posted. Twice is once. */
+  posted(incidentId: string, place: { channel: string; threadTs: string }): Promise<void>;
   note(incidentId: string, by: Person, text: string, from: string | null): Promise<{ said: string } | Refusal>;
   /** `incident` null means the newest of the channel. */
   findIncident(query: {
@@ -121,6 +112,32 @@ export interface Room {
   /** After a start: takes up what a crash left, expires what is due, reminds. */
   resume(): Promise<void>;
   stop(deadlineMs: number): Promise<void>;
+}
+
+/** The room over its world. Nothing is read or written before the first call. */
+export function createRoom(deps: RoomDeps): Room {
+  const desk: Desk = openDesk(deps);
+  return {
+    ask: (request) => ask(desk, request),
+    answer: (request) => answer(desk, request),
+    settled: (incidentId) => desk.work.settled(incidentId),
+    decide: (incidentId, hash, by, decision) => decide(desk, incidentId, hash, by, decision),
+    posted: (incidentId, place) => posted(desk, incidentId, place),
+    note: (incidentId, by, text, from) => note(desk, incidentId, by, text, from),
+    findIncident: (query) => findIncident(desk, query),
+    entries: (incidentId) => desk.store.entries(incidentId),
+    export: (incidentId, format, by) => exportTimeline(desk, incidentId, format, by),
+    status: (channel) => status(desk, channel),
+    hosts: (channel) => hosts(desk, channel),
+    checkHost: (host) => checkHost(desk, host),
+    addHost: (by, host) => addHost(desk, by, host),
+    removeHost: (by, host) => removeHost(desk, by, host),
+    setFrozen: (by, frozen, reason) => setFrozen(desk, by, frozen, reason),
+    canI: (by, verb, target) => canI(desk, by, verb, target),
+    guardrails: (host, channel) => guardrails(desk, host, channel),
+    resume: () => resume(desk),
+    stop: (deadlineMs) => desk.work.stop(deadlineMs),
+  };
 }
 
 export interface GuardrailReport {

@@ -1,11 +1,11 @@
 import type { HostAction } from "./actions.ts";
 import type { TimelineEntry } from "./incident.ts";
+import { type Decision, isJudgement, type Judgement, type JudgeRequest, no } from "./judgement.ts";
 import { limits } from "./limits.ts";
 import { planHash } from "./plan.ts";
 import { type Incident, type PlanRecord, replay } from "./replay.ts";
-import { type Decision, isJudgement, type Judgement, type JudgeRequest, no } from "./judgement.ts";
 import { abort, changeMemory, reject, replan, undo } from "./revise.ts";
-import { type Person, barredPerson } from "./rights.ts";
+import { barredPerson, type Person } from "./rights.ts";
 import { mayDecide, openPlan, policyObjection } from "./standing.ts";
 
 declare const approved: unique symbol;
@@ -108,11 +108,11 @@ function vote({ by, hash }: JudgeRequest, open: PlanRecord, reason: string | nul
   if (votes < open.quorum) {
     const missing = open.quorum - votes;
     const said = `Your approval counts: ${votes} of ${open.quorum}. ${missing} more ${missing === 1 ? "is" : "are"} needed.`;
-    return { bodies, said, then: "nothing" };
+    return { bodies, said, follow: "nothing" };
   }
   const approvers = [...open.votes.map((earlier) => earlier.userId), by.userId];
   bodies.push({ kind: "decided", hash, approvers });
-  return { bodies, said: "Approved. The preconditions are read again, then it runs.", then: "execute" };
+  return { bodies, said: "Approved. The preconditions are read again, then it runs.", follow: "execute" };
 }
 
 function alreadyVoted(incident: Incident, hash: string, by: Person): Judgement | null {
@@ -158,7 +158,7 @@ function breakGlass(request: JudgeRequest, decision: Extract<Decision, { verb: "
       { kind: "decided", hash, approvers: [by.userId] },
     ],
     said: "The glass is broken: this runs on your word alone, and the timeline says so.",
-    then: "execute",
+    follow: "execute",
   };
 }
 

@@ -76,7 +76,7 @@ export function buildReport(
             verification: plan.verification,
             undo: plan.undo,
           },
-    advice: [...new Set(diagnosis.advice)],
+    advice: [...new Set([...nearNamesAdvice(diagnosis), ...diagnosis.advice])],
     timings,
   };
   ledger.cite(diagnosis.symptomFacts);
@@ -96,6 +96,12 @@ export function buildReport(
     evidence: ledger.items(),
     ...tail,
   };
+}
+
+/** The report has no place of its own for them: an unknown name is answered with those that are near, and where. */
+function nearNamesAdvice({ nearNames }: Diagnosis): string[] {
+  if (nearNames.length === 0) return [];
+  return [`Names that can be asked about: ${nearNames.map(({ name, host }) => `${name} on ${host}`).join(", ")}.`];
 }
 
 /** Gives facts their numbers, `e1`, `e2`, … in order of first use; the same fact keeps its number. */

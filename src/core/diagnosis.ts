@@ -16,7 +16,7 @@ export type Verdict = "root-cause" | "no-fault-found" | "inconclusive" | "not-fo
 export type Confidence = "confirmed" | "probable";
 
 /** How it is known that one container needs another. */
-export type EdgeProof = "log" | "connection" | "alias" | "address" | "env" | "label" | "proxy-config" | "config";
+export type EdgeProof = "log" | "connection" | "alias" | "address" | "env" | "label" | "proxy-config" | "config" | "shared-resource";
 
 /** `from` depends on `to`. A `to` outside Docker has containerId null. */
 export interface Edge {
@@ -68,6 +68,8 @@ export interface Finding {
   network?: { networkId: string | null; networkName: string; aliases: string[] };
   /** Another container that the safe action addresses (start the victim). */
   actOn?: ContainerRef | null;
+  /** Containers the same remedy addresses afterwards: a proxy that ended because its upstream was missing. */
+  alsoActOn?: ContainerRef[];
 }
 
 export interface ChainLink {

@@ -5,6 +5,7 @@ import type {
   ContainerSummary,
   DiskUsage,
   EngineInfo,
+  EngineUsage,
   EventWindow,
   HostFacts,
   ImageFacts,
@@ -31,6 +32,7 @@ export interface SourceValues {
   "docker-networks": NetworkFacts[];
   "docker-image": ImageFacts;
   "docker-volumes": VolumeFacts[];
+  "docker-usage": EngineUsage;
   "kernel-log": KernelLog;
   cgroup: CgroupFacts;
   "host-facts": HostFacts;

@@ -2,7 +2,7 @@ import type { ContainerRef, Edge, EdgeProof } from "./diagnosis.ts";
 import type { Fact } from "./evidence.ts";
 import type { LogSignal } from "./log-signals.ts";
 import { type PeerReference, peerReferences, technologyPorts } from "./references.ts";
-import { addressesOf, composeProject, composeService, type Resolution, resolvePeer } from "./resolve.ts";
+import { addressesOf, composeProject, composeService, networkNames, type Resolution, resolvePeer } from "./resolve.ts";
 import { type ContainerView, cite, type World } from "./world.ts";
 
 type Scene = Omit<World, "subjects" | "edges">;
@@ -61,25 +61,66 @@ export function signalPeer(
     if (resolution.kind === "container") return found;
     const configured = samePort.find((peer) => peer.resolution.kind === "container");
     const named = configured !== undefined && resolution.kind !== "self" && signal.kind !== "peer-name-unknown";
-    return named
-      ? {
-          name: configured.reference.host,
-          port: signal.peerPort,
-          resolution: configured.resolution,
-        }
-      : found;
+    if (named) return { name: configured.reference.host, port: signal.peerPort, resolution: configured.resolution };
+    const meant = resolution.kind === "nobody" ? likelyBearer(scene, view, resolution.network, signal.peerPort) : null;
+    return meant === null ? found : { ...found, resolution: { kind: "container", view: meant, via: "address" } };
   }
   const usual = technologyPorts[signal.technology ?? ""] ?? [];
   const candidates =
     samePort.length > 0 ? samePort : peers.filter(({ reference }) => fitsTechnology(reference, signal, usual));
   const peer = candidates.find((candidate) => candidate.resolution.kind === "container") ?? candidates[0];
-  return peer === undefined
-    ? null
-    : {
-        name: peer.reference.host,
-        port: peer.reference.port,
-        resolution: peer.resolution,
-      };
+  if (peer === undefined) return impliedPeer(scene, view, signal, usual, peers);
+  return { name: peer.reference.host, port: peer.reference.port, resolution: peer.resolution };
+}
+
+/**
+ * A line that names nobody still means somebody: the peer it is connected to at the usual port of the line's technology,
+ * or, where the line implies none, the only peer its configuration knows.
+ */
+function impliedPeer(
+  scene: Scene,
+  view: ContainerView,
+  signal: LogSignal,
+  usual: readonly number[],
+  peers: ReturnType<typeof configuredPeers>,
+): ReturnType<typeof signalPeer> {
+  const socket = view.process?.value.connections.find((connection) => usual.includes(connection.remotePort));
+  if (socket !== undefined) {
+    const { remoteAddress: name, remotePort: port } = socket;
+    return { name, port, resolution: resolvePeer(scene, view, name, port) };
+  }
+  if (signal.technology !== null && signal.technology in technologyPorts) return null;
+  const others = peers.filter(({ resolution }) => resolution.kind !== "self");
+  const names = new Set(
+    others.map(({ reference, resolution }) => (resolution.kind === "container" ? resolution.view.id : reference.host)),
+  );
+  const only = others[0];
+  if (only === undefined || names.size !== 1) return null;
+  return { name: only.reference.host, port: only.reference.port, resolution: only.resolution };
+}
+
+/**
+ * Whose address it was that nobody has now: the only container on that network that depends_on names, or that has the
+ * port; an ended one, which lost its address, before a live one, which got another.
+ */
+function likelyBearer(scene: Scene, view: ContainerView, network: string, port: number | null): ContainerView | null {
+  const near = scene.containers.filter(
+    (other) => other.host === view.host && other !== view && networkNames(other).includes(network),
+  );
+  const named = (view.summary?.value.labels["com.docker.compose.depends_on"] ?? "")
+    .split(",")
+    .map((entry) => entry.split(":")[0] ?? "");
+  const labelled = near.filter((other) => named.includes(composeService(other) ?? "/"));
+  if (labelled.length === 1) return labelled[0] ?? null;
+  const has = (other: ContainerView) =>
+    [...(other.process?.value.listeners ?? []), ...(other.inspect?.value.exposedPorts ?? [])].some(
+      (entry) => entry.port === port,
+    ) || other.inspect?.value.env.some((variable) => /PORT$/.test(variable.name) && variable.value === String(port));
+  const live = near.filter((other) => other.inspect?.value.running === true && has(other));
+  const ended = near.filter((other) => other.inspect?.value.running === false);
+  if (live.length === 1 && !ended.some(has)) return live[0] ?? null;
+  const last = ended.filter((other) => live.length === 0 || has(other));
+  return last.length === 1 && live.length === 0 ? (last[0] ?? null) : null;
 }
 
 function fitsTechnology(reference: PeerReference, signal: LogSignal, usual: readonly number[]): boolean {
@@ -104,7 +145,7 @@ function logEdges(scene: Scene, view: ContainerView): Edge[] {
   const byPeer = new Map<string, { to: Edge["to"]; port: number | null; signals: LogSignal[] }>();
   for (const signal of view.signals.filter(isPeerSignal)) {
     const peer = signalPeer(scene, view, signal);
-    if (peer === null || peer.resolution.kind === "self") continue;
+    if (peer === null || peer.resolution.kind === "self" || isGuess(signal, peer)) continue;
     const to = targetOf(peer.resolution, peer.name);
     const key = `${to.host} ${to.containerId ?? to.container}`;
     const known = byPeer.get(key) ?? { to, port: peer.port, signals: [] };
@@ -123,6 +164,12 @@ function logEdges(scene: Scene, view: ContainerView): Edge[] {
     ),
     failures: signals,
   }));
+}
+
+/** `waiting for messages`, `items returned 500`: a word is a peer only if a container answers to it. */
+function isGuess(signal: LogSignal, peer: { name: string; resolution: Resolution }): boolean {
+  const loose = signal.kind === "peer-awaited" || signal.kind === "peer-http-error";
+  return loose && peer.resolution.kind !== "container" && !peer.name.includes(".");
 }
 
 function referenceEdges(scene: Scene, view: ContainerView): Edge[] {

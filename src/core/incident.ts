@@ -34,6 +34,10 @@ export type EntryBody =
       proposedFor: string;
       breakGlass: boolean;
       undoOf: string | null;
+      /** Approving asks for a reason first, in a modal. */
+      requireReason?: boolean;
+      /** User and user group ids that are asked by name to approve: the only mention the room ever makes. */
+      ask?: string[];
     }
   | { kind: "plan-changed"; fromHash: string; reason: string }
   | { kind: "approval-reminder"; hash: string }

@@ -48,7 +48,7 @@ export interface JudgeRequest {
 /** What is recorded, what the person is told, and what happens next. A refused click may still record an expiry. */
 export type Judgement =
   | { refusal: Refusal; bodies: EntryBody[] }
-  | { bodies: EntryBody[]; said: string; then: "nothing" | "execute" | "investigate" | "propose-undo" };
+  | { bodies: EntryBody[]; said: string; follow: "nothing" | "execute" | "investigate" | "propose-undo" };
 
 export function isJudgement(value: object): value is Judgement {
   return "bodies" in value;

@@ -27,6 +27,8 @@ export const limits = {
   /** Changed files of one container that are kept. */
   changedPaths: 2_000,
   fileBytes: 65_536,
+  /** Deleted files still open that are looked at, per process. */
+  deletedFiles: 5,
   journalLines: 20_000,
   eventLineBytes: 1_000_000,
   /** A host clock further off than this is told by the host check. */
@@ -64,6 +66,62 @@ export const limits = {
   /** A fault that is over still explains a report for this long. */
   pastFaultMs: 6 * 3_600_000,
   recentTroubleMs: 15 * 60_000,
+  /** A run this long in a loop has served somebody; shorter ones died at their start. */
+  servingRunMs: 3_000,
+  /** Share of the time that a container must be up to look alive at every look. */
+  servingShare: 0.6,
+  /** After this many restarts the engine's doubled delay is 25.6 s or more. */
+  longDelayRestarts: 8,
+  /** A program that ran this long was past its start. */
+  pastStartMs: 10_000,
+  helperWindowMs: 30 * 60_000,
+  /** A host that goes down ends its containers within minutes; after an unclean end the daemon dates them at its start. */
+  beforeBootMs: 10 * 60_000,
+  afterBootMs: 3 * 60_000,
+  /** What a program says this soon after its start still holds: it said so once and goes on without. */
+  bootMs: 60_000,
+  /** Lines this close together tell of one failure. */
+  sameMomentMs: 1_500,
+  /** An answer this late is a symptom of its own when slowness is asked about. */
+  slowProbeMs: 1_000,
+  /** Failures this close to the newest one belong to the same trouble. */
+  sameTroubleMs: 120_000,
+  /** Without a health check, a server that does not listen yet is starting for this long at most. */
+  startingMs: 120_000,
+  /** What a person did this recently is still being done. */
+  operatorActsMs: 120_000,
+  /** Connections of one client to a full server before it can be the one that holds them. */
+  holderConnections: 3,
+  /** Failures a second of one client against one peer that are no longer the users' own. */
+  stormPerSecond: 5,
+  /** A record that is refused this often will be refused again. */
+  redeliveries: 3,
+  /** A volume made this close to its container was made for it. */
+  freshVolumeMs: 120_000,
+  sameSlowQuery: 3,
+  /** Requests answered with 4xx before they are told as a pattern. */
+  clientErrors: 5,
+  /** Share of throttled periods above which slowness is the processor cap's. */
+  throttledShare: 0.25,
+  /** Connections the peer has closed and the program still holds. */
+  deadSockets: 1,
+  /** A container that runs this long should have opened its port. */
+  settlesMs: 8_000,
+  /** Fewer full queues than this are a burst. */
+  overflowsFrom: 3,
+  /** Outgoing sockets from which a shortage of local ports is believable, and what one read of the table holds. */
+  manySockets: 50,
+  socketsRead: 400,
+  /** What does not fit a small packet, and what a fast link does not leave waiting. */
+  largePacketBytes: 700,
+  largeQueueBytes: 30_000,
+  /** A connect on one machine takes a millisecond or two. */
+  slowConnectMs: 100,
+  retransmitsFrom: 20,
+  retransmitShare: 0.04,
+  conntrackShare: 0.98,
+  /** A clock this wrong breaks certificates, tokens and signatures. */
+  clockSkewMs: 60_000,
   /** Hosts with more containers are inspected only around the asked-about service. */
   inspectAllUpTo: 60,
   logTail: 400,
@@ -85,9 +143,15 @@ export const limits = {
   leastRaise: 1.25,
   /** Share of the host's available memory that a raise may claim. */
   hostHeadroomShare: 0.8,
+  listedIncidents: 50,
+  stopDeadlineMs: 10_000,
+  httpRequestTimeoutMs: 30_000,
+  httpHeadersTimeoutMs: 10_000,
   minimumMemoryBytes: 6_291_456,
 
   // carrying out
+  /** A decision made just before its plan expired may still be carried out for this long. */
+  decisionHoldsMs: 5 * 60_000,
   /** How long an engine may still be doing what was asked of it when the asker died; a restart adds its grace. */
   actionSettlesMs: 15_000,
   /** After a crash a host that cannot be read is asked this often before a step is called unknown. */

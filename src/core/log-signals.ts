@@ -37,15 +37,22 @@ export type SignalKind =
   | "peer-deadlock"
   | "peer-statement-timeout"
   | "peer-lock-timeout"
+  | "peer-awaited"
+  | "peer-busy"
+  | "peer-corruption"
+  | "peer-locks-exhausted"
   | "upstream-missing"
   | "pool-exhausted"
   | "redelivery"
+  | "session-missing"
+  | "retrying"
   // about this container itself
   | "uncaught-exception"
   | "module-missing"
   | "env-missing"
   | "config-invalid"
   | "address-in-use"
+  | "no-local-port"
   | "permission-denied"
   | "operation-not-permitted"
   | "read-only-filesystem"
@@ -102,7 +109,10 @@ export type SignalKind =
   | "server-save-failed"
   | "server-child-save-killed"
   | "server-loading"
-  | "server-read-only";
+  | "server-read-only"
+  | "server-replication-slot"
+  | "flag-changed"
+  | "self-pause";
 
 /** One line recognised. */
 export interface LogSignal {

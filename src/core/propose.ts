@@ -35,7 +35,8 @@ export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal 
     remedy: Exclude<ReturnType<typeof remedyFor>, { none: string }>;
     view: ContainerView;
   }[] = [];
-  for (const finding of [root, ...also]) {
+  const after = (root.alsoActOn ?? []).map((actOn): Finding => ({ ...root, actOn }));
+  for (const finding of [root, ...after, ...also]) {
     const remedy = remedyFor(world, finding, policy);
     const view = actedOn(world, finding);
     if ("none" in remedy || view === null || isProtected(view, policy)) {

@@ -270,6 +270,13 @@ export interface VolumeFacts {
   options: Record<string, string>;
 }
 
+/** What the engine's own things take of its disk, as `docker system df` measures it. */
+export interface EngineUsage {
+  /** Images that no container uses, without the layers they share with others. */
+  unusedImageBytes: number | null;
+  buildCacheBytes: number | null;
+}
+
 export interface CgroupFacts {
   version: 1 | 2;
   path: string;
@@ -345,11 +352,17 @@ export interface ProcessFacts {
     remoteAddress: string;
     remotePort: number;
     state: string;
+    /** Bytes sent and not yet acknowledged; missing in older recordings. */
+    sendQueueBytes?: number;
+    /** How often the oldest of them was sent again. */
+    retransmits?: number;
   })[];
   listenOverflows: number | null;
   listenDrops: number | null;
   openFiles: number | null;
   openFilesLimit: number | null;
+  /** Files that are deleted and still open, with how far they were written; missing in older recordings. */
+  deletedFiles?: { path: string; sizeBytes: number | null }[];
   /** Qdiscs, firewall counters and routes are not readable without entering the namespace, so they are not here. */
   interfaces: {
     name: string;

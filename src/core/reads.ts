@@ -26,6 +26,8 @@ export interface ReadArgs {
   "docker-networks": { inspectIds: string[] };
   "docker-image": { imageId: string };
   "docker-volumes": null;
+  /** Makes the engine measure everything, so it is asked for only where its disk is full. */
+  "docker-usage": null;
   /** Both from host-facts and host-clock when they are known already; otherwise the source reads the boot time itself. */
   "kernel-log": { bootAtMs: number | null };
   /** Many containers in one read: gives one reading per container. Null where the engine did not say. */

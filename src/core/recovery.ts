@@ -31,7 +31,9 @@ export function findStep(action: HostAction, before: Precondition["expect"] | nu
       return ofRestart(now, before);
     case "unpause":
       if (now.paused) return notDone("State.Paused=true");
-      return now.running ? done("State.Paused=false") : unknown(`State.Status=${now.status}: it is not paused, nor does it run`);
+      return now.running
+        ? done("State.Paused=false")
+        : unknown(`State.Status=${now.status}: it is not paused, nor does it run`);
     case "connect-network": {
       const attached = now.networks.some((network) => network.networkId === action.networkId);
       const seen = `NetworkSettings.Networks ${attached ? "has" : "lacks"} ${action.networkName}`;

@@ -15,6 +15,8 @@ export interface Incident {
   target: Target;
   command: string;
   room: Room | null;
+  /** Hosts that are looked at, as decided when it was asked. */
+  hosts: string[];
   state: IncidentState;
   report: DiagnosisReport | null;
   /** The newest plan, whatever became of it. */
@@ -49,6 +51,8 @@ export interface PlanRecord {
   proposedFor: string;
   breakGlass: boolean;
   undoOf: string | null;
+  requireReason?: boolean;
+  ask?: string[];
   votes: { userId: string; name: string | null; reason: string | null; atMs: number }[];
   decidedAtMs: number | null;
   approvers: string[];
@@ -56,6 +60,7 @@ export interface PlanRecord {
   reminded: boolean;
   abortRequested: boolean;
   steps: StepRecord[];
+  executedAtMs: number | null;
   verification: Verification | null;
 }
 
@@ -87,6 +92,7 @@ export function replay(entries: readonly TimelineEntry[]): Incident | null {
     target: first.body.target,
     command: first.body.command,
     room: first.body.room,
+    hosts: [],
     state: "investigating",
     report: null,
     plan: null,
@@ -112,7 +118,7 @@ export function advance(incident: Incident, entry: TimelineEntry): Incident {
     case "refused":
       return { ...next, refusedEntries: next.refusedEntries + 1 };
     case "investigating":
-      return { ...next, state: "investigating" };
+      return { ...next, state: "investigating", hosts: body.hosts };
     case "diagnosed":
       return { ...next, state: "diagnosed", report: body.report };
     case "investigation-failed":
@@ -139,11 +145,7 @@ function ofPlan(incident: Incident, entry: TimelineEntry, body: OfPlan): Inciden
     case "approved":
       return voted(incident, entry, body);
     case "decided":
-      return of(
-        ["open"],
-        { status: "decided", decidedAtMs: entry.atMs, approvers: body.approvers },
-        "running",
-      );
+      return of(["open"], { status: "decided", decidedAtMs: entry.atMs, approvers: body.approvers }, "running");
     case "break-glass":
       return of(["open"], { brokeGlass: true });
     case "rejected":
@@ -167,7 +169,7 @@ function ofPlan(incident: Incident, entry: TimelineEntry, body: OfPlan): Inciden
         ? withStep(incident, body, { state: "unknown" }, { status: "unknown" }, "stopped")
         : withStep(incident, body, { state: body.state });
     case "executed":
-      return of(["decided"], { status: "executed" }, "verifying");
+      return of(["decided"], { status: "executed", executedAtMs: entry.atMs }, "verifying");
     case "verifying":
       return of(["executed"], {}, "verifying");
     case "verified":
@@ -185,6 +187,8 @@ function proposed(incident: Incident, atMs: number, body: Proposed): Incident {
     proposedFor: body.proposedFor,
     breakGlass: body.breakGlass,
     undoOf: body.undoOf,
+    requireReason: body.requireReason ?? false,
+    ask: body.ask ?? [],
     votes: [],
     decidedAtMs: null,
     approvers: [],
@@ -192,9 +196,12 @@ function proposed(incident: Incident, atMs: number, body: Proposed): Incident {
     reminded: false,
     abortRequested: false,
     steps: body.plan.steps.map(({ action }) => ({ action, state: "waiting", startedAtMs: null, readBack: null })),
+    executedAtMs: null,
     verification: null,
   };
-  const before = incident.plans.map((plan) => (plan.status === "open" ? { ...plan, status: "superseded" as const } : plan));
+  const before = incident.plans.map((plan) =>
+    plan.status === "open" ? { ...plan, status: "superseded" as const } : plan,
+  );
   return { ...incident, state: "waiting-for-approval", plan: record, plans: [...before, record] };
 }
 

@@ -1,3 +1,4 @@
+import type { DockerEvent } from "./readings.ts";
 import type { ContainerView, World } from "./world.ts";
 
 /** Where a name or address leads, seen from one container. */
@@ -124,11 +125,61 @@ function byName(scene: Scene, from: ContainerView, name: string, port: number | 
   const best = preferLive(reachable);
   if (best !== null) return { kind: "container", view: best, via: "alias" };
   if (namesOf(from).includes(name)) return { kind: "self" };
-  const elsewhere = preferLive(bearers);
+  const elsewhere = preferLive(bearers) ?? formerBearer(scene, from, name, port);
   if (elsewhere !== null) return { kind: "container", view: elsewhere, via: "name-elsewhere" };
   const home = scene.settings.hosts.find((host) => host.name.toLowerCase() === name || host.address === name);
   if (home !== undefined) return published(scene, home.name, port) ?? { kind: "outside" };
   return { kind: "outside" };
+}
+
+/**
+ * Who had the name until it was renamed; else the only running container that was taken off one of the asker's networks,
+ * because an alias goes away together with the attachment.
+ */
+function formerBearer(scene: Scene, from: ContainerView, name: string, port: number | null): ContainerView | null {
+  const near = scene.containers.filter((view) => view.host === from.host && view !== from);
+  const renamed = near.find((view) => formerNames(view).includes(name));
+  if (renamed !== undefined || !/^[a-z0-9][a-z0-9_-]*$/.test(name)) return renamed ?? null;
+  const taken = near.filter((view) => {
+    const ours = networkNames(from).filter((network) => network !== "bridge" && !networkNames(view).includes(network));
+    const off = ours.some((network) => disconnectOf(scene, view, network) !== null);
+    return off && (port === null || hasPort(view, port));
+  });
+  return taken.length === 1 ? (taken[0] ?? null) : null;
+}
+
+/** Names it had before, lower case, newest first. */
+export function formerNames(view: ContainerView): string[] {
+  return view.events
+    .filter((event) => event.action === "rename")
+    .map((event) => (event.attributes["oldName"] ?? "").replace(/^\//, "").toLowerCase())
+    .filter((name) => name !== "" && name !== view.name.toLowerCase())
+    .reverse();
+}
+
+/**
+ * The event that took a running container off a network. The engine tells the same event when a container ends, so one
+ * that is followed by its end, or that stands before its start, means nothing.
+ */
+export function disconnectOf(scene: Pick<World, "hosts">, view: ContainerView, network: string): DockerEvent | null {
+  const inspect = view.inspect?.value;
+  if (inspect === undefined || !inspect.running) return null;
+  const events = scene.hosts.find((host) => host.name === view.host)?.events?.value.events ?? [];
+  const last = events.findLast(
+    (event) =>
+      event.type === "network" &&
+      event.action === "disconnect" &&
+      event.attributes["container"] === view.id &&
+      event.name === network,
+  );
+  return last !== undefined && (inspect.startedAtMs === null || last.atMs >= inspect.startedAtMs) ? last : null;
+}
+
+function hasPort(view: ContainerView, port: number): boolean {
+  const listeners = view.process?.value.listeners ?? [];
+  const exposed = view.inspect?.value.exposedPorts ?? [];
+  const silent = listeners.length === 0 && exposed.length === 0;
+  return silent || [...listeners, ...exposed].some((entry) => entry.port === port);
 }
 
 function preferLive(views: ContainerView[]): ContainerView | null {

@@ -16,7 +16,7 @@ export function reject(request: JudgeRequest, reason: string | null): Judgement 
   return {
     bodies: [{ kind: "rejected", hash: request.hash, reason: reason?.trim() || null }],
     said: "Rejected. Nothing runs.",
-    then: "nothing",
+    follow: "nothing",
   };
 }
 
@@ -61,7 +61,7 @@ export function changeMemory(request: JudgeRequest, memoryBytes: number): Judgem
       },
     ],
     said: `The plan now sets ${humanBytes(memoryBytes)}. It needs its own approval.`,
-    then: "nothing",
+    follow: "nothing",
   };
 }
 
@@ -83,22 +83,20 @@ export function abort(request: JudgeRequest): Judgement {
   return {
     bodies: [{ kind: "abort-requested", hash: request.hash }],
     said: "It stops before the next step.",
-    then: "nothing",
+    follow: "nothing",
   };
 }
 
 /** A fresh investigation and a new plan. A plan that still waits is only set aside by those who may handle it. */
 export function replan(request: JudgeRequest): Judgement {
-  const { incident, by, policy } = request;
-  const about = { host: null, container: incident.target.service, action: null };
-  const right = mayDo(policy.approvals, by, "look", about);
+  const { incident } = request;
   if (incident.plan !== null) {
     const current = currentPlan(request);
     if (isJudgement(current)) return current;
     if (current.status === "open" && !mayHandle(request, current)) return notYours("set aside");
   }
-  if (!right.allowed && (incident.plan === null || !mayHandle(request, incident.plan))) {
-    return no("not-allowed", `You may not look at this: ${right.because}.`, unchanged, "Ask an approver.");
+  if (!mayLook(request) && (incident.plan === null || !mayHandle(request, incident.plan))) {
+    return no("not-allowed", "You may not look at this service.", unchanged, "Ask an approver.");
   }
   if (incident.state === "investigating") {
     return no("already-decided", "It is being investigated already.", "One is enough.", "Follow it in the thread.");
@@ -109,7 +107,16 @@ export function replan(request: JudgeRequest): Judgement {
   const { plan } = incident;
   const bodies: Extract<Judgement, { said: string }>["bodies"] = [];
   if (plan?.status === "open") bodies.push(setAside(plan, request));
-  return { bodies, said: "Looking again; a new plan follows in the thread.", then: "investigate" };
+  return { bodies, said: "Looking again; a new plan follows in the thread.", follow: "investigate" };
+}
+
+/** On any of the hosts it is about. */
+function mayLook({ incident, by, policy, labels }: JudgeRequest): boolean {
+  return incident.hosts.some((name) => {
+    const host = { name, labels: labels(name) };
+    const target = { host, container: incident.target.service, action: null };
+    return mayDo(policy.approvals, by, "look", target).allowed;
+  });
 }
 
 function setAside(plan: PlanRecord, { by, nowMs }: JudgeRequest) {
@@ -132,7 +139,7 @@ export function undo(request: JudgeRequest): Judgement {
   if (undoActions(current).length === 0) {
     return no("nothing-to-do", "Nothing was done that could be taken back.", unchanged, "Look at the timeline.");
   }
-  return { bodies: [], said: "The plan to undo it follows in the thread.", then: "propose-undo" };
+  return { bodies: [], said: "The plan to undo it follows in the thread.", follow: "propose-undo" };
 }
 
 function notYours(what: string): Judgement {

@@ -46,7 +46,10 @@ export interface HostView {
   processes: Seen<SourceValues["host-processes"]> | null;
   networks: Seen<SourceValues["docker-networks"]> | null;
   volumes: Seen<SourceValues["docker-volumes"]> | null;
+  usage: Seen<SourceValues["docker-usage"]> | null;
   list: Seen<ContainerSummary[]> | null;
+  /** Probes made from this host that are about no container of it: another host, a name server. */
+  probes: Seen<ProbeResult>[];
 }
 
 /** Everything read for one question, by host and container. Rules see this and nothing else. */
@@ -155,7 +158,9 @@ function hostView(name: string, readings: readonly Reading[]): HostView {
     processes: lastOk(readings, "host-processes", name),
     networks: lastOk(readings, "docker-networks", name),
     volumes: lastOk(readings, "docker-volumes", name),
+    usage: lastOk(readings, "docker-usage", name),
     list: lastOk(readings, "docker-list", name),
+    probes: probesOf(name, null, readings),
   };
 }
 
@@ -208,7 +213,7 @@ function containerViews(host: HostView, readings: readonly Reading[]): Container
   });
 }
 
-function probesOf(host: string, containerId: string, readings: readonly Reading[]): Seen<ProbeResult>[] {
+function probesOf(host: string, containerId: string | null, readings: readonly Reading[]): Seen<ProbeResult>[] {
   const probes: Seen<ProbeResult>[] = [];
   for (const reading of readings) {
     if (reading.host !== host || reading.containerId !== containerId || reading.outcome.status !== "ok") continue;

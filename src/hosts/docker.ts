@@ -89,6 +89,8 @@ export function dockerPath(read: DockerRead): string | null {
       return `/images/${read.id}/json`;
     case "volumes":
       return "/volumes";
+    case "usage":
+      return "/system/df";
   }
 }
 

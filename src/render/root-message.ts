@@ -2,7 +2,7 @@ import type { Incident, PlanRecord } from "../core/replay.ts";
 import { context, section } from "../slack/blocks/build.ts";
 import { bold, code, dateTime, fmt, join, type Rich } from "../slack/blocks/inline.ts";
 import { type Message, message } from "../slack/blocks/message.ts";
-import { plural, sentence, verdictWords, whoIs } from "./wording.ts";
+import { plural, sentence, stepsWords, verdictWords, whoIs } from "./wording.ts";
 
 /**
  * The one message of an incident in its channel, drawn anew for each state; everything else is in its thread. `reading`
@@ -74,7 +74,7 @@ function stoppedWords(plan: PlanRecord | null): Rich {
     case "stale":
       return fmt`plan out of date, ${ran}`;
     case "aborted":
-      return fmt`stopped by a person, ${ran}`;
+      return fmt`stopped between steps, ${ran}`;
     case "failed":
       return fmt`a step failed, ${done} of ${plan.steps.length} done`;
     case "unknown":
@@ -92,7 +92,10 @@ function summaryLines(incident: Incident, reading: readonly string[]): Rich[] {
   if (incident.state === "investigating") {
     return reading.length === 0 ? [] : [fmt`Reading ${plural(reading.length, "host")}: ${reading.join(", ")}.`];
   }
-  const { report } = incident;
+  return [...answerLines(incident), ...planLines(incident)];
+}
+
+function answerLines({ report }: Incident): Rich[] {
   if (report === null) return [];
   const root = report.rootCause;
   if (root !== null) {
@@ -102,4 +105,14 @@ function summaryLines(incident: Incident, reading: readonly string[]): Rich[] {
   const [likeliest] = report.suspects;
   if (likeliest !== undefined) return [fmt`Likeliest: ${sentence(likeliest.summary, likeliest.citations)}`];
   return report.advice.slice(0, 1).map((line) => fmt`${line}`);
+}
+
+/** What is proposed, or what was done and on whose word. */
+function planLines({ state, plan }: Incident): Rich[] {
+  if (plan === null) return [];
+  if (state === "waiting-for-approval") return [fmt`Proposed: ${stepsWords(plan.plan.steps)}.`];
+  if (plan.status !== "executed" || state === "closed") return [];
+  const votes = plan.votes.map((vote) => vote.name ?? vote.userId).join(" and ");
+  const word = plan.brokeGlass ? fmt`On break-glass.` : fmt`Approved by ${votes}.`;
+  return [fmt`Done: ${stepsWords(plan.plan.steps)}. ${word}`];
 }

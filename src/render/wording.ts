@@ -92,15 +92,17 @@ export const confidenceWords: Record<Confidence, string> = {
   probable: "probable, by one witness",
 };
 
+/** How it is known that one container needs another; ends the sentence "web depends on db, …". */
 export const proofWords: Record<EdgeProof, string> = {
-  log: "its log says so",
-  connection: "an open connection",
-  alias: "a network alias",
-  address: "an address it uses",
-  env: "an environment variable",
-  label: "a compose label",
-  "proxy-config": "its proxy configuration",
-  config: "room137's configuration",
+  log: "as its log says",
+  connection: "by an open connection",
+  alias: "by a network alias",
+  address: "by an address it uses",
+  env: "by an environment variable",
+  label: "by a compose label",
+  "proxy-config": "by its proxy configuration",
+  config: "by room137's configuration",
+  "shared-resource": "by something of the host that both use",
 };
 
 export const sourceWords: Record<SourceName, string> = {
@@ -114,6 +116,7 @@ export const sourceWords: Record<SourceName, string> = {
   "docker-changes": "docker diff",
   "docker-networks": "docker networks",
   "docker-image": "docker image",
+  "docker-usage": "docker system df",
   "docker-volumes": "docker volumes",
   "kernel-log": "kernel log",
   cgroup: "cgroup counters",
@@ -153,4 +156,14 @@ export function duration(ms: number): string {
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Container ids at the length people know them by; for lines that are read, not for evidence. */
+export function shortIds(text: string): string {
+  return text.replace(/(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])/g, "$1");
+}
+
+/** `raise the limit of db, then start db`. */
+export function stepsWords(steps: readonly { title: string }[]): string {
+  return steps.map((step) => step.title).join(", then ");
 }

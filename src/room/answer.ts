@@ -1,28 +1,26 @@
 import { buildReport } from "../core/build-report.ts";
-import type { Target } from "../core/diagnosis.ts";
-import type { Question } from "../core/next-reads.ts";
-import { type ActionPolicy, type Proposal, propose } from "../core/propose.ts";
+import { propose } from "../core/propose.ts";
 import type { DiagnosisReport } from "../core/report.ts";
-import type { DiagnosisSettings } from "../core/world.ts";
-import type { Clock, HostDirectory } from "../ports.ts";
-import { type ExecuteReads, type Investigation, investigate } from "./investigate.ts";
+import { Fault } from "../core/result.ts";
+import type { AskRequest } from "../room.ts";
+import type { Desk } from "./desk.ts";
+import { investigate } from "./investigate.ts";
+import { questionFor } from "./question.ts";
 
-export interface Answer {
-  report: DiagnosisReport;
-  investigation: Investigation;
-  proposal: Proposal;
-}
-
-/** One question from evidence to report and plan. Stores nothing and changes nothing. */
-export async function answerQuestion(
-  deps: { hosts: HostDirectory; clock: Clock; executeReads: ExecuteReads; settings: DiagnosisSettings; policy: ActionPolicy },
-  target: Target,
-  hosts: string[],
-): Promise<Answer> {
-  const question: Question = { target, hosts, settings: deps.settings, nowMs: deps.clock.nowMs() };
-  const investigation = await investigate(deps, question);
-  const proposal = propose(investigation.conclusion, deps.policy);
-  const { diagnosis } = investigation.conclusion;
-  const told = proposal.plan === null && diagnosis.rootCause !== null ? { ...diagnosis, advice: [...diagnosis.advice, `No plan is offered: ${proposal.why}.`] } : diagnosis;
-  return { report: buildReport(told, proposal.plan, investigation.timings), investigation, proposal };
+/**
+ * Investigates without a room and keeps nothing. Throws `Fault` host-unreachable when no host at all could be reached,
+ * because then nothing was answered.
+ */
+export async function answer(desk: Desk, request: AskRequest): Promise<DiagnosisReport> {
+  const { service, symptom, host, place } = request;
+  const by = request.by.userId === null ? null : request.by;
+  const question = questionFor(desk, { service, symptom, host }, place?.channel ?? null, by);
+  const { conclusion, timings, unreachable } = await investigate(desk, question);
+  const first = unreachable[0];
+  if (first !== undefined && unreachable.length === question.hosts.length) throw first.fault;
+  if (question.hosts.length === 0) {
+    const what = host === null ? "no host is registered" : `there is no host called ${host}`;
+    throw new Fault("host-unreachable", `asking about ${service}: ${what}`, "add it under hosts: in room137.yaml");
+  }
+  return buildReport(conclusion.diagnosis, propose(conclusion, desk.policy.actions).plan, timings);
 }

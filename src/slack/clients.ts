@@ -1,9 +1,9 @@
 import { type Logger, LogLevel, WebClient, type WebClientOptions } from "@slack/web-api";
 import { type Dispatcher, EnvHttpProxyAgent, fetch as proxiedFetch } from "undici";
 import { limits } from "../core/limits.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock, Log } from "../ports.ts";
 import type { Limiter, Urgency } from "./limiter.ts";
-import type { EdgeMetrics, Log } from "./ports.ts";
+import type { EdgeMetrics } from "./ports.ts";
 import { type Problem, problemOf } from "./problems.ts";
 
 export type SlackAnswer = Record<string, unknown>;
@@ -11,7 +11,13 @@ export type CallResult = { ok: true; data: SlackAnswer } | { ok: false; problem:
 
 /** The one way out to the Web API. Never throws: what went wrong is in the result. */
 export interface SlackApi {
-  call(method: string, args: Record<string, unknown>, urgency: Urgency): Promise<CallResult>;
+  call(
+    method: string,
+    args: Record<string, unknown>,
+    urgency: Urgency,
+    /** Asked when the call's turn has come; false lets it go unsent. */
+    stillWanted?: () => boolean,
+  ): Promise<CallResult>;
   /** Sends a file's bytes to the address Slack gave. */
   upload(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<CallResult>;
   /** Answers through a command's or click's response_url, which works where the bot is no member. Five times at most. */
@@ -48,7 +54,11 @@ export function createSlackApi(deps: ClientDeps): SlackApi {
     deps.metrics.observe("slack_call_ms", deps.clock.nowMs() - startMs, { method });
     return result;
   };
-  const send = (method: string, url: string, init: { headers?: Record<string, string>; body: BodyInit }) =>
+  const send = (
+    method: string,
+    url: string,
+    init: { headers?: Record<string, string>; body: string | Uint8Array<ArrayBuffer> },
+  ) =>
     measured(method, async () => {
       const signal = AbortSignal.timeout(limits.slackCallTimeoutMs);
       const response = (await fetchAny(url, { method: "POST", signal, ...init } as RequestInit)) as Response;
@@ -58,12 +68,13 @@ export function createSlackApi(deps: ClientDeps): SlackApi {
     });
 
   return {
-    async call(method, args, urgency) {
+    async call(method, args, urgency, stillWanted) {
       const channel = typeof args["channel"] === "string" ? args["channel"] : null;
       const place = { method, channel };
       if (!(await deps.limiter.acquire(place, urgency))) {
-        return { ok: false, problem: { ...heldBack } };
+        return { ok: false, problem: heldBack };
       }
+      if (stillWanted?.() === false) return { ok: false, problem: { ...heldBack, code: "waited_too_long" } };
       const client = urgency === "interactive" ? interactive : bulk;
       const result = await measured(method, async () => ({ ...(await client.apiCall(method, args)) }));
       if (!result.ok && result.problem.retryAfterMs !== null) deps.limiter.pause(place, result.problem.retryAfterMs);

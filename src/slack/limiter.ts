@@ -44,7 +44,13 @@ export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
   let cancelWake = () => {};
 
   const bucket = (name: string, capacity: number, perMs: number): Bucket => {
-    const found = buckets.get(name) ?? { capacity, perMs, tokens: capacity, atMs: deps.clock.nowMs(), pausedUntilMs: 0 };
+    const found = buckets.get(name) ?? {
+      capacity,
+      perMs,
+      tokens: capacity,
+      atMs: deps.clock.nowMs(),
+      pausedUntilMs: 0,
+    };
     buckets.set(name, found);
     return found;
   };

@@ -11,9 +11,6 @@ export const systemTimers: Timers = {
   },
 };
 
-/** pino's shape: facts in fields, a static message. */
-export type Log = Record<"debug" | "info" | "warn" | "error", (fields: object, message: string) => void>;
-
 export interface EdgeMetrics {
   count(name: EdgeCounter, labels: Record<string, string>): void;
   /** Milliseconds. */

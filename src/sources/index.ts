@@ -10,6 +10,7 @@ import { dockerLogs } from "./docker-logs.ts";
 import { dockerNetworks } from "./docker-networks.ts";
 import { dockerStats } from "./docker-stats.ts";
 import { dockerTop } from "./docker-top.ts";
+import { dockerUsage } from "./docker-usage.ts";
 import { dockerVolumes } from "./docker-volumes.ts";
 import { hostClock } from "./host-clock.ts";
 import { hostDisk } from "./host-disk.ts";
@@ -33,6 +34,7 @@ export const sources: { readonly [S in PlannedSource]: EvidenceSource<S> } = {
   "docker-networks": dockerNetworks,
   "docker-image": dockerImage,
   "docker-volumes": dockerVolumes,
+  "docker-usage": dockerUsage,
   "kernel-log": kernelLog,
   cgroup,
   "host-facts": hostFacts,

@@ -46,6 +46,11 @@ async function readGroup(
     ),
     ...group.map(({ pid }) => reader.run({ command: "descriptors", pid }, context.signal)),
   ]);
+  const positions = await readPositions(
+    reader,
+    group.map(({ pid }, index) => ({ pid, listing: textOf(descriptors[index]) })),
+    context,
+  );
   return group.map(({ pid, containerId }, index) => {
     const read = `head /proc/${pid}/net/tcp and the files beside it`;
     const about = { source: planned.source, host: planned.host, containerId, read };
@@ -54,8 +59,8 @@ async function readGroup(
     if (own.size === 0) {
       return toReading(about, { status: "failed", code: "not-found", reason: `no process ${pid}`, fix: null }, context);
     }
-    const listing = descriptors[index];
-    const open = listing?.ok && listing.exitCode === 0 && !listing.truncated ? listing.stdout.toString("latin1") : null;
+    const open = textOf(descriptors[index]);
+    for (const [path, text] of positions) if (path.startsWith(`/proc/${pid}/`)) own.set(path, text);
     const hashed = `${hashedFiles(own)}\n${open ?? ""}`;
     return toReading(
       about,
@@ -63,6 +68,37 @@ async function readGroup(
       context,
     );
   });
+}
+
+/** The text of a whole listing, null where it could not be read. */
+function textOf(listing: Awaited<ReturnType<HostReader["run"]>> | undefined): string | null {
+  return listing?.ok && listing.exitCode === 0 && !listing.truncated ? listing.stdout.toString("latin1") : null;
+}
+
+/** A deleted file has no size to ask for by name; how far it was written stands in the descriptor's own record. */
+async function readPositions(
+  reader: HostReader,
+  listings: { pid: number; listing: string | null }[],
+  context: ReadContext,
+): Promise<ReadonlyMap<string, string>> {
+  const paths = listings.flatMap(({ pid, listing }) =>
+    deletedIn(listing)
+      .slice(0, limits.deletedFiles)
+      .map(({ descriptor }) => positionPath(pid, descriptor)),
+  );
+  if (paths.length === 0) return new Map();
+  return (await readFiles(reader, paths.slice(0, limits.filesPerCommand), context)).files;
+}
+
+function positionPath(pid: number, descriptor: string): string {
+  return `/proc/${pid}/fdinfo/${descriptor}`;
+}
+
+/** Regular files that were deleted: not sockets, not shared memory, not files that never had a name. */
+function deletedIn(listing: string | null): { descriptor: string; path: string }[] {
+  return [...(listing ?? "").matchAll(/ (\d+) -> (\/.{1,512}) \(deleted\)$/gm)]
+    .map((match) => ({ descriptor: match[1] ?? "", path: match[2] ?? "" }))
+    .filter(({ path }) => !/^\/(?:memfd:|dev\/|SYSV|proc\/)|\/#\d+$/.test(path));
 }
 
 /** Takes the files by path, and `ls -l /proc/<pid>/fd`, null where it could not be read. */
@@ -86,6 +122,9 @@ export function parseProcessFacts(
     listenDrops: extended.get("ListenDrops") ?? null,
     openFiles: descriptors === null ? null : (descriptors.match(/ -> /g)?.length ?? 0),
     openFilesLimit: openLimit === undefined ? null : Number(openLimit),
+    deletedFiles: deletedIn(descriptors)
+      .slice(0, limits.deletedFiles)
+      .map(({ descriptor, path }) => ({ path, sizeBytes: position(files.get(positionPath(pid, descriptor))) })),
     interfaces: interfacesOf(file("dev")),
     state: /^State:\s+(\S)/m.exec(file("status"))?.[1] ?? null,
     waitChannel: wait === "" || wait === "0" ? null : wait,
@@ -93,6 +132,11 @@ export function parseProcessFacts(
     tcpRetransmits: tcp.get("RetransSegs") ?? null,
     tcpOutSegments: tcp.get("OutSegs") ?? null,
   };
+}
+
+function position(text: string | undefined): number | null {
+  const match = /^pos:\s+(\d+)/m.exec(text ?? "");
+  return match === null ? null : Number(match[1]);
 }
 
 function pathOf(pid: number, name: string): string {

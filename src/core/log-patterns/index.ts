@@ -1,4 +1,5 @@
 import type { LogPattern } from "../log-signals.ts";
+import { dependencyPatterns } from "./dependencies.ts";
 import { otherStorePatterns } from "./other-stores.ts";
 import { ownFailurePatterns } from "./own-failures.ts";
 import { postgresClientPatterns } from "./postgres-clients.ts";
@@ -15,5 +16,6 @@ export const logPatterns: readonly LogPattern[] = [
   ...proxyPatterns,
   ...runtimePatterns,
   ...tlsPatterns,
+  ...dependencyPatterns,
   ...ownFailurePatterns,
 ];

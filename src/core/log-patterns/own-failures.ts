@@ -194,6 +194,20 @@ export const ownFailurePatterns: readonly LogPattern[] = [
     "errno EADDRINUSE",
   ),
   wording(
+    "no-local-port",
+    "no-local-port",
+    null,
+    [
+      "cannot assign requested address",
+      "can't assign requested address",
+      "eaddrnotavail",
+      "address not available",
+      "no ephemeral ports",
+    ],
+    /[Cc]an(?:not|'t) assign requested address|EADDRNOTAVAIL|[Aa]ddress not available|no ephemeral ports/,
+    "errno EADDRNOTAVAIL",
+  ),
+  wording(
     "low-port",
     "permission-denied",
     null,

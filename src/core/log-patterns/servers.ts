@@ -180,10 +180,10 @@ export const serverPatterns: readonly LogPattern[] = [
   ),
   wording(
     "pg-slot-retains",
-    "server-slow-query",
+    "server-replication-slot",
     "postgres",
-    ["invalidating obsolete replication slot", "max_slot_wal_keep_size"],
-    /invalidating obsolete replication slot|max_slot_wal_keep_size/,
+    ["replication slot", "max_slot_wal_keep_size", "decoding for slot", "pg_create_"],
+    /replication slot|max_slot_wal_keep_size|logical decoding for slot|pg_create_(?:physical|logical)_replication_slot/,
     "PostgreSQL, slot.c",
   ),
   wording(

@@ -1,0 +1,107 @@
+import { complaintsAbout, current, recentSignals, signalFacts } from "../complaints.ts";
+import type { Finding } from "../diagnosis.ts";
+import type { Fact } from "../evidence.ts";
+import { edgesFrom } from "../graph.ts";
+import { limits } from "../limits.ts";
+import { faultAt, type Rule, weight } from "../rule.ts";
+import { describeProbe, isFailure } from "../symptom.ts";
+import { type ContainerView, cite, containerOf, type World } from "../world.ts";
+
+/**
+ * Errors that no other rule explains: requests that are the client's own fault, and a container that certainly fails by
+ * itself, because everything it depends on was seen to work and nothing in its log blames anybody.
+ */
+export const ownErrors: Rule = {
+  name: "own-errors",
+  causes: ["client-errors", "unknown-cause"],
+  needs: ["docker-logs", "http-probe"],
+  evaluate(world, view) {
+    if (view.inspect?.value.running !== true) return [];
+    return [clientErrors(world, view), failsByItself(world, view)].filter((finding) => finding !== null);
+  },
+};
+
+/** Many requests are refused as wrong, most of them of one client, and none fails. */
+function clientErrors(world: World, view: ContainerView): Finding | null {
+  if (!world.subjects.includes(view)) return null;
+  const wrong = recentSignals(world, view, ["http-4xx"]);
+  const failed = recentSignals(world, view, ["http-5xx"]);
+  if (wrong.length < limits.clientErrors || failed.length > 0) return null;
+  const clients = new Set(wrong.map((signal) => signal.parts["client"] ?? "unknown"));
+  const facts = signalFacts(view, wrong.slice(-3));
+  return faultAt(view, {
+    cause: "client-errors",
+    summary:
+      clients.size === 1
+        ? `${view.name} works; one client sends requests that it answers with 4xx`
+        : `${view.name} works; clients send requests that it answers with 4xx`,
+    facts,
+    witnesses: ["docker-logs"],
+    onsetMs: wrong[0]?.line.atMs ?? null,
+    weight: weight.hinted,
+    advice: [
+      "Look at the client: paths, methods and credentials of its requests are wrong. The service needs nothing.",
+    ],
+  });
+}
+
+function failsByItself(world: World, view: ContainerView): Finding | null {
+  const failing = failureFacts(world, view);
+  const edges = edgesFrom(world.edges, view.ref);
+  const blames = edges.some((edge) => current(world, view, edge.failures).length > 0);
+  if (failing.length === 0 || blames || view.logs === null) return null;
+  const peers = edges.map((edge) => (edge.to.host === null ? null : containerOf(world, edge.to)));
+  const known = peers.filter((peer): peer is ContainerView => peer !== null);
+  if (known.some((peer) => !isFine(world, peer)) || unseen(world, view)) return null;
+  const fine = [...new Set(known)].flatMap((peer) => fineFact(peer));
+  return faultAt(view, {
+    cause: "unknown-cause",
+    summary: `${view.name} fails by itself: ${known.length > 0 ? "what it depends on works, and " : ""}its log blames nobody; no known cause fits`,
+    facts: [...failing, ...fine.slice(0, 3)],
+    witnesses: ["http-probe", ...(fine.length > 0 ? ["tcp-probe"] : [])],
+    weight: limits.accuseFrom + 1,
+    advice: [`Look into the log of ${view.name} at the time of a failing request; the fault is inside it.`],
+  });
+}
+
+/** It answers with 5xx when probed; or whoever calls it says that it answers with errors. */
+function failureFacts(world: World, view: ContainerView): Fact[] {
+  if (world.subjects.includes(view)) {
+    const failed = view.probes.filter(
+      (probe) => probe.value.kind === "http" && probe.value.httpStatus !== null && isFailure(probe.value),
+    );
+    return failed.slice(0, 2).map((probe) => cite(probe, describeProbe(probe.value), view.name));
+  }
+  const said = complaintsAbout(world, view, ["peer-http-error"]);
+  const own = recentSignals(world, view, ["http-5xx"]);
+  return said.length === 0 || own.length === 0 ? [] : signalFacts(view, own.slice(-2));
+}
+
+function isFine(world: World, peer: ContainerView): boolean {
+  const inspect = peer.inspect?.value;
+  const probed = peer.probes.filter((probe) => probe.value.kind === "tcp");
+  return (
+    inspect !== undefined &&
+    inspect.running &&
+    !inspect.paused &&
+    inspect.health?.status !== "unhealthy" &&
+    probed.some((probe) => probe.value.failure === null) &&
+    !/^[TtD]/.test(peer.process?.value.state ?? "") &&
+    recentSignals(world, peer, ["http-5xx"]).length === 0
+  );
+}
+
+function fineFact(peer: ContainerView): Fact[] {
+  const probe = peer.probes.find((entry) => entry.value.kind === "tcp" && entry.value.failure === null);
+  return probe === undefined ? [] : [cite(probe, `connect to port ${probe.value.port}: accepted`, peer.name)];
+}
+
+/** A read that failed could hold the reason. */
+function unseen(world: World, view: ContainerView): boolean {
+  return world.readings.some(
+    (reading) =>
+      reading.outcome.status === "failed" &&
+      reading.host === view.host &&
+      ["docker-list", "docker-inspect", "docker-events", "kernel-log"].includes(reading.source),
+  );
+}

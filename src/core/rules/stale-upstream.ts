@@ -1,0 +1,268 @@
+import { type Call, callsFrom, callsTo, citeInspect, citeLine, isSettled, recentSignal, timeText } from "../callers.ts";
+import type { Finding } from "../diagnosis.ts";
+import { configuredPeers, isPeerSignal, signalPeer } from "../graph.ts";
+import type { LogSignal } from "../log-signals.ts";
+import { addressesOf, isAddress, namesOf, resolvePeer } from "../resolve.ts";
+import { faultAt, type Rule, weight } from "../rule.ts";
+import { type ContainerView, cite, type World } from "../world.ts";
+
+/**
+ * A program that resolves its upstream once (nginx and HAProxy at start) keeps an address after the engine gave it to
+ * another container, or to nobody; and one that cannot resolve it at start ends. The upstream itself is fine then.
+ */
+export const staleUpstream: Rule = {
+  name: "stale-upstream",
+  causes: ["nginx-stale-upstream", "stale-upstream-wrong-service", "upstream-missing-at-boot", "stale-extra-hosts"],
+  needs: ["docker-inspect", "docker-logs"],
+  evaluate(world, view) {
+    return [
+      ...fixedEntry(world, view),
+      ...remembered(world, view),
+      ...wrongService(world, view),
+      ...missingAtBoot(world, view),
+    ];
+  },
+};
+
+/** A line of a proxy with an address, later than the start of the container that is meant, which lives elsewhere now. */
+function remembered(world: World, view: ContainerView): Finding[] {
+  if (!isSettled(world, view)) return [];
+  for (const call of callsFrom(world, view)) {
+    const { peer, edge } = call;
+    const signal = recentSignal(world, view, edge.failures);
+    if (signal === null || !isProxySignal(signal) || !isSettled(world, peer) || !failedSince(signal, peer)) continue;
+    if (signal.pattern === "nginx-no-live" && answers(peer)) return [downMark(call, signal)];
+    const kept = edge.failures.findLast((line) => line.peerHost !== null && isAddress(line.peerHost));
+    if (kept === undefined || !failedSince(kept, peer) || isConfigured(world, view, kept.peerHost)) continue;
+    const now = addressesOf(peer);
+    if (now.length === 0 || now.includes(kept.peerHost as string) || isStarted(view, peer)) continue;
+    return [staleAddress(call, kept, now)];
+  }
+  return [];
+}
+
+function staleAddress({ caller, peer }: Call, kept: LogSignal, now: string[]): Finding {
+  return faultAt(caller, {
+    cause: "nginx-stale-upstream",
+    summary: `${caller.name} still sends requests to ${kept.peerHost}, which no longer belongs to ${peer.name}; ${peer.name} runs at ${now.join(", ")} since it was started again`,
+    facts: [
+      ...citeLine(caller, kept),
+      ...citeInspect(
+        peer,
+        `NetworkSettings.Networks of ${peer.name}: ${now.join(", ")}; State.StartedAt ${started(peer)}`,
+      ),
+      ...citeInspect(caller, `State.StartedAt of ${caller.name} ${started(caller)}`),
+    ],
+    witnesses: ["docker-logs", "docker-inspect"],
+    onsetMs: peer.inspect?.value.startedAtMs ?? null,
+    weight: weight.proven + 1,
+    advice: [
+      `Reloading ${caller.name} is enough. Let it resolve names while it runs (in nginx: resolver 127.0.0.11 and a variable in proxy_pass), so that a recreated upstream is found.`,
+    ],
+  });
+}
+
+function downMark({ caller, peer }: Call, signal: LogSignal): Finding {
+  return faultAt(caller, {
+    cause: "nginx-stale-upstream",
+    summary: `${caller.name} keeps its upstream marked as down although ${peer.name} runs and answers`,
+    facts: [...citeLine(caller, signal), ...connected(peer)],
+    witnesses: ["docker-logs", "tcp-probe"],
+    weight: weight.strong,
+    advice: [`Shorten fail_timeout or raise max_fails in the upstream block of ${caller.name}.`],
+  });
+}
+
+/** Its connections lead to a container that is not the one its own settings name at that port. */
+function wrongService(world: World, view: ContainerView): Finding[] {
+  if (!isSettled(world, view)) return [];
+  const peers = configuredPeers(world, view).flatMap(({ reference, resolution }) =>
+    resolution.kind === "container" && !isAddress(reference.host) ? [{ reference, peer: resolution.view }] : [],
+  );
+  const meant = [
+    ...peers.map(({ peer, reference }) => ({ peer, port: reference.port })),
+    ...callsFrom(world, view)
+      .filter(({ edge }) => edge.proof === "label" || edge.proof === "config")
+      .map(({ peer }) => ({ peer, port: null })),
+  ];
+  for (const { holder, address, port, cited } of contacts(world, view)) {
+    if (meant.some(({ peer }) => peer === holder)) continue;
+    const right = meant.find(
+      ({ peer, port: wanted }) =>
+        (wanted === null || wanted === port) && isLater(peer, view) && !touched(world, view, peer),
+    );
+    if (right === undefined || !isLater(holder, view)) continue;
+    return [
+      faultAt(view, {
+        cause: "stale-upstream-wrong-service",
+        summary: `${view.name} sends the requests meant for ${right.peer.name} to ${address}, which now belongs to ${holder.name}: it answers, but with another service's content`,
+        facts: [
+          cited,
+          ...citeInspect(
+            holder,
+            `NetworkSettings.Networks of ${holder.name}: ${addressesOf(holder).join(", ")}; State.StartedAt ${started(holder)}`,
+          ),
+          ...citeInspect(
+            right.peer,
+            `NetworkSettings.Networks of ${right.peer.name}: ${addressesOf(right.peer).join(", ") || "none"}`,
+          ),
+          ...citeInspect(view, `State.StartedAt of ${view.name} ${started(view)}`),
+        ],
+        witnesses: ["process-facts", "docker-inspect"],
+        onsetMs: holder.inspect?.value.startedAtMs ?? null,
+        weight: weight.proven + 1,
+        past: true,
+        advice: [`Reload ${view.name}, and let it resolve names while it runs instead of only at its start.`],
+      }),
+    ];
+  }
+  return [];
+}
+
+/** Whom it talked to: its own sockets, and sockets at the other end, where a closed connection is remembered longer. */
+function contacts(world: World, view: ContainerView) {
+  const ours = addressesOf(view);
+  return world.containers
+    .filter((other) => other.host === view.host && other !== view && other.process !== null)
+    .flatMap((holder) => {
+      const process = holder.process as NonNullable<typeof holder.process>;
+      const ports = process.value.listeners.map((socket) => socket.port);
+      const socket = process.value.connections.find(
+        (connection) => ports.includes(connection.port) && ours.includes(connection.remoteAddress),
+      );
+      if (socket === undefined || !addressesOf(holder).includes(socket.address)) return [];
+      const text = `${socket.state} connection from ${socket.remoteAddress} (${view.name}) to ${socket.address}:${socket.port}`;
+      return [{ holder, address: socket.address, port: socket.port, cited: cite(process, text, holder.name) }];
+    });
+}
+
+function touched(world: World, view: ContainerView, peer: ContainerView): boolean {
+  return contacts(world, view).some(({ holder }) => holder === peer);
+}
+
+/** A hosts entry beats the name server; it is out of date when the container of that name has another address. */
+function fixedEntry(world: World, view: ContainerView): Finding[] {
+  const inspect = view.inspect;
+  if (inspect === null) return [];
+  for (const entry of inspect.value.extraHosts) {
+    const at = entry.search(/[:=]/);
+    const [name, address] = [entry.slice(0, at).toLowerCase(), entry.slice(at + 1)];
+    if (!isAddress(address)) continue;
+    const peer = world.containers.find(
+      (other) =>
+        other.host === view.host &&
+        other !== view &&
+        other.inspect?.value.running === true &&
+        namesOf(other).includes(name),
+    );
+    const leads = resolvePeer(world, view, address, null);
+    const stale = peer !== undefined && addressesOf(peer).length > 0 && !addressesOf(peer).includes(address);
+    const gateway = inspect.value.networks.some((network) => network.gateway === address);
+    if (
+      !stale ||
+      gateway ||
+      (leads.kind === "outside" && world.settings.hosts.some((host) => host.address === address))
+    )
+      continue;
+    const failing = view.signals.filter(
+      (signal) =>
+        isPeerSignal(signal) &&
+        (signal.peerHost === name || signal.peerHost === address || meansEntry(world, view, signal, name)),
+    );
+    const last = recentSignal(world, view, failing);
+    if (last === null) continue;
+    return [
+      faultAt(view, {
+        cause: "stale-extra-hosts",
+        summary: `${view.name} has a fixed hosts entry that sends ${name} to ${address}, while ${peer.name} is at ${addressesOf(peer).join(", ")}`,
+        facts: [
+          cite(inspect, `HostConfig.ExtraHosts ${name}:${address}`, view.name),
+          ...citeInspect(peer, `NetworkSettings.Networks of ${peer.name}: ${addressesOf(peer).join(", ")}`),
+          ...citeLine(view, last),
+        ],
+        witnesses: ["docker-inspect", "docker-logs"],
+        weight: weight.proven + 2,
+        advice: [
+          `Remove the extra_hosts entry for ${name} from ${view.name}; the engine's name server knows the current address.`,
+        ],
+      }),
+    ];
+  }
+  return [];
+}
+
+function meansEntry(world: World, view: ContainerView, signal: LogSignal, name: string): boolean {
+  return signal.peerHost === null && signalPeer(world, view, signal)?.name === name;
+}
+
+/** The proxy ended at its start because a name of its configuration did not resolve. */
+function missingAtBoot(world: World, view: ContainerView): Finding[] {
+  for (const { caller, edge } of callsTo(world, view)) {
+    const inspect = caller.inspect?.value;
+    const signal = edge.failures.findLast((line) => line.kind === "upstream-missing");
+    const down = inspect !== undefined && (!inspect.running || inspect.restarting) && inspect.exitCode !== 0;
+    if (signal === undefined || !down || view.inspect === null) continue;
+    const runs = view.inspect.value.running;
+    return [
+      faultAt(view, {
+        cause: "upstream-missing-at-boot",
+        summary: `${caller.name} could not start because the name ${signal.peerHost} did not resolve: ${view.name} ${runs ? "was not running at that moment" : `is ${view.inspect.value.status}`}`,
+        facts: [
+          ...citeLine(caller, signal),
+          ...citeInspect(caller, `State.Status=${inspect.status} State.ExitCode=${inspect.exitCode}`),
+          cite(view.inspect, `State.Status=${view.inspect.value.status} State.StartedAt ${started(view)}`, view.name),
+        ],
+        witnesses: ["docker-logs", "docker-inspect"],
+        onsetMs: inspect.finishedAtMs,
+        weight: weight.proven + 2,
+        ...(runs ? { actOn: caller.ref } : { alsoActOn: [caller.ref] }),
+        advice: [
+          `Let ${caller.name} wait for ${view.name} (depends_on with a health condition), or resolve the name while it runs.`,
+        ],
+      }),
+    ];
+  }
+  return [];
+}
+
+function isProxySignal(signal: LogSignal): boolean {
+  return (
+    ["nginx", "haproxy", "traefik", "envoy"].includes(signal.technology ?? "") || /^(apache|caddy)/.test(signal.pattern)
+  );
+}
+
+function failedSince(signal: LogSignal, peer: ContainerView): boolean {
+  const since = peer.inspect?.value.startedAtMs ?? null;
+  return since !== null && signal.line.atMs !== null && signal.line.atMs > since + 1_000;
+}
+
+/** The address itself stands in its settings: then the setting is wrong, not the memory. */
+function isConfigured(world: World, view: ContainerView, address: string | null): boolean {
+  return configuredPeers(world, view).some(({ reference }) => reference.host === address);
+}
+
+/** The proxy started after the upstream got its address, so it cannot remember an older one. */
+function isStarted(view: ContainerView, peer: ContainerView): boolean {
+  return !isLater(peer, view);
+}
+
+function isLater(a: ContainerView, b: ContainerView): boolean {
+  const [first, second] = [a.inspect?.value.startedAtMs ?? null, b.inspect?.value.startedAtMs ?? null];
+  return first !== null && second !== null && first > second;
+}
+
+function started(view: ContainerView): string {
+  const at = view.inspect?.value.startedAtMs ?? null;
+  return at === null ? "unknown" : timeText(at);
+}
+
+function answers(peer: ContainerView): boolean {
+  return peer.probes.some((probe) => probe.value.failure === null);
+}
+
+function connected(peer: ContainerView) {
+  const probe = peer.probes.find((entry) => entry.value.failure === null);
+  return probe === undefined
+    ? []
+    : [cite(probe, `${probe.value.kind} probe of port ${probe.value.port}: answered`, peer.name)];
+}

@@ -1,0 +1,75 @@
+import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Config, type ConfigWorld, parseHost, policyVersion } from "./config.ts";
+import { createHostDirectory, type ManagedHosts } from "./hosts/directory.ts";
+import { createHostPerformer } from "./hosts/perform.ts";
+import type { Clock, HostReader, Log, Metrics, Scheduler, Store } from "./ports.ts";
+import { announce } from "./render/announce.ts";
+import { exporters } from "./render/exports.ts";
+import type { ExecuteReads } from "./room/investigate.ts";
+import { surveyHosts } from "./room/survey.ts";
+import { createRoom, type Room } from "./room.ts";
+import { executeReads } from "./sources/gather.ts";
+import { createRedactor } from "./sources/redact.ts";
+
+export const systemClock: Clock = { nowMs: () => Date.now() };
+
+/** The parts that both the terminal and the service are made of. */
+export interface Parts {
+  config: Config;
+  hosts: ManagedHosts;
+  executeReads: ExecuteReads;
+  clock: Clock;
+}
+
+export function assembleParts(config: Config): Parts {
+  const clock = systemClock;
+  const hosts = createHostDirectory({ hosts: config.hosts, clock });
+  const redactor = createRedactor({ patterns: config.redactionPatterns.map((pattern) => new RegExp(pattern, "gu")) });
+  return {
+    config,
+    hosts,
+    clock,
+    executeReads: (reads, readers) =>
+      executeReads(reads, { reader: (host) => readerOf(readers, host) }, { clock, redactor }),
+  };
+}
+
+export function assembleRoom(
+  parts: Parts,
+  more: { store: Store; world: ConfigWorld; log: Log; metrics: Metrics; version: string },
+): Room {
+  const { config, hosts, clock } = parts;
+  return createRoom({
+    ...parts,
+    ...more,
+    performer: createHostPerformer({ hostConfig: (name) => hosts.config(name), clock }),
+    scheduler: systemScheduler,
+    policyVersion: policyVersion(config),
+    announce,
+    exporters,
+    guardrails: (names) => surveyHosts(parts, names),
+    parseHost: (input) => parseHost(input, more.world),
+    newId: speakableId,
+  });
+}
+
+const systemScheduler: Scheduler = {
+  wait: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {}),
+  every(ms, run) {
+    const timer = setInterval(run, ms);
+    return () => clearInterval(timer);
+  },
+};
+
+/** Without the letters and digits that are mistaken for each other when read aloud. */
+function speakableId(): string {
+  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
+  return Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join("");
+}
+
+async function readerOf(readers: ReadonlyMap<string, HostReader>, host: string): Promise<HostReader> {
+  const reader = readers.get(host);
+  if (reader === undefined) throw new Error(`no reader for ${host}`);
+  return reader;
+}
