@@ -21,6 +21,7 @@ export interface Service {
   url: string;
   localRoom: MountedRoom | null;
   room: Room;
+  log: Log;
   stop(): Promise<void>;
 }
 
@@ -28,6 +29,7 @@ export interface Service {
 export async function serve(deps: { world: ConfigWorld; terminal: Terminal }): Promise<number> {
   const config = configured(deps.world, deps.terminal.complain);
   const service = await startService(config, deps);
+  failLoudly(service.log, service.stop);
   deps.terminal.print(
     service.localRoom === null
       ? `room137 answers on ${service.url}`
@@ -88,8 +90,7 @@ export async function startService(given: Config, deps: { world: ConfigWorld; te
     await new Promise((resolve) => front.server.close(resolve));
     await store.close();
   });
-  failLoudly(log, stop);
-  return { url, localRoom, room, stop };
+  return { url, localRoom, room, log, stop };
 }
 
 function openLocalRoom(config: Config): MountedRoom {

@@ -188,13 +188,14 @@ function lineOf(
   });
   const who = whoIs(entry.actor);
   switch (body.kind) {
-    case "plan-changed":
     case "approved":
     case "step-started":
     case "step-done":
     case "executed":
     case "verifying":
       return null;
+    case "plan-changed":
+      return line(fmt`${sentence(body.reason)} The earlier card no longer counts; nothing of it ran.`);
     case "approval-reminder":
       return line(
         fmt`🟠 The plan still waits: ${record.votes.length} of ${record.quorum} approvals, expires ${dateTime(record.expiresAtMs)}.`,

@@ -62,7 +62,7 @@ function answerBlocks(report: DiagnosisReport): MessageBlock[] {
     case "not-found":
       return [
         section(
-          fmt`${bold(`No container or service named ${report.service} was seen.`)} Nothing was investigated. Ask again with one of the names below, or check the spelling.`,
+          fmt`${bold(`No container or service named ${report.service} was seen.`)} Nothing was investigated. ${report.advice.length === 0 ? "Check the spelling, and with /hosts list that its host is registered and seen from here." : "Ask again with one of the names below."}`,
         ),
       ];
   }
@@ -98,11 +98,14 @@ function inconclusiveBlocks(report: DiagnosisReport): MessageBlock[] {
   return [section(head), section(bold("Candidates, likeliest first")), bullets(lines, { ordered: true })];
 }
 
+/** Enough to see what the answer rests on; all of it is in the evidence. */
+const SEEN_LINES = 6;
+
 /** What was seen, where no claim cites it. */
 function evidenceLines(report: DiagnosisReport): MessageBlock[] {
-  const lines = report.evidence.map((item) =>
-    witnessLine({ source: sourceWords[item.source], ids: [item.id], text: item.text }),
-  );
+  const lines = report.evidence
+    .slice(0, SEEN_LINES)
+    .map((item) => witnessLine({ source: sourceWords[item.source], ids: [item.id], text: item.text }));
   return lines.length === 0 ? [] : [section(bold("What was seen")), bullets(lines)];
 }
 

@@ -3,10 +3,11 @@ import type { Incident, PlanRecord, StepRecord } from "../core/replay.ts";
 import { undoActions } from "../core/undo.ts";
 import { actions, bullets, context, section } from "../slack/blocks/build.ts";
 import { button, confirm } from "../slack/blocks/build-elements.ts";
+import { plain } from "../slack/blocks/encode.ts";
 import { bold, code, dateTime, fmt, join, mentionGroup, mentionUser, type Rich } from "../slack/blocks/inline.ts";
 import { type Message, type MessageBlock, message } from "../slack/blocks/message.ts";
 import { spoken } from "./spoken.ts";
-import { actionWords, plural } from "./wording.ts";
+import { actionCommand, actionWords, plural } from "./wording.ts";
 
 /**
  * The plan as people approve it, and later as it was decided. Buttons stand only while pressing them has an effect.
@@ -36,7 +37,7 @@ export function planCard(incident: Incident, record: PlanRecord, because: readon
 
 /** The commands with the same effect, to read or to run by hand. */
 export function commandsText(record: Pick<PlanRecord, "plan">): string {
-  return record.plan.steps.map((step) => `# ${step.action.host}\n${step.command}`).join("\n");
+  return record.plan.steps.map(({ action }) => `# ${plain(action.host)}\n${plain(actionCommand(action))}`).join("\n");
 }
 
 function title(record: PlanRecord): string {
@@ -184,7 +185,7 @@ function buttonsOf(incident: Incident, record: PlanRecord): ReturnType<typeof bu
     case "open":
       return [
         approve,
-        make("reject", "Reject", `Reject the plan for ${service}`, { style: "danger" }),
+        make("reject", "Reject", `Reject the plan for ${service}`),
         ...(record.plan.memoryChoice === null ? [] : [make("change", "Change…", "Choose another memory limit")]),
         commands,
         ...(record.breakGlass
@@ -193,7 +194,7 @@ function buttonsOf(incident: Incident, record: PlanRecord): ReturnType<typeof bu
       ];
     case "decided": {
       const waits = record.steps.some((step) => step.state === "waiting" || step.state === "not-done");
-      const abort = make("abort", "Abort", "Stop before the next step", { style: "danger" });
+      const abort = make("abort", "Abort", "Stop before the next step");
       return waits && !record.abortRequested ? [abort, commands] : [commands];
     }
     case "expired":

@@ -14,29 +14,35 @@ export function postmortemMarkdown(report: Postmortem): string {
 }
 
 /**
- * Data in a line of Markdown. Words that a renderer would link by itself (addresses, mentions, issue numbers, hashes)
- * become code; in all others what could be markup is escaped.
+ * Data in a line of Markdown. Words that a renderer would turn into something by itself (addresses, mentions, issue
+ * numbers, commits, emoji) become code; in all others what could be markup is escaped.
  */
-export function markdown(text: string): string {
-  return visible(text, "show")
-    .split(/(\s+)/)
-    .map((word) =>
-      LINKED.test(word) ? codeSpan(word) : word.replace(/[\\`*_{}[\]<>()#+!|~&$^=-]|\.(?=\s|$)/g, escaped),
-    )
-    .join("");
+function markdown(text: string): string {
+  const words = visible(text, "show")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  return words.map((word, at) => (LINKED.test(word) ? asCode(word) : escaped(word, at === 0))).join(" ");
 }
 
 /** A fence longer than any run of backticks in the text. */
-export function fenced(text: string): string {
+function fenced(text: string): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
   return `${fence}text\n${visible(text, "keep")}\n${fence}`;
 }
 
-const LINKED = /:\/\/|www\.|@|#\d|mailto:|[0-9a-f]{7,}|^gh-\d/i;
+const LINKED =
+  /:\/\/|www\.|@|#\d|mailto:|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b|^gh-\d|:(?!\d+:)[a-z0-9_+-]+:/i;
 
-/** A full stop needs no escape in the middle or at the end of a sentence; a list marker is only possible at a start. */
-function escaped(found: string): string {
-  return found === "." ? found : `\\${found}`;
+function escaped(word: string, first: boolean): string {
+  const safe = word.replace(/[\\`*_[\]<>|~&$]/g, "\\$&");
+  // Only at the start of a line do these begin a list, a heading or an underline.
+  return first ? safe.replace(/^[-+=#]/, "\\$&").replace(/^(\d+)([.)])/, "$1\\$2") : safe;
+}
+
+/** Punctuation around the word stays outside. */
+function asCode(word: string): string {
+  const [, before = "", inner = "", after = ""] = /^(\(*)(.*?)([.,:;)]*)$/.exec(word) ?? [];
+  return inner === "" ? escaped(word, true) : `${before}${codeSpan(inner)}${after}`;
 }
 
 /** Longer than any run of backticks in it. A bar would end a table's cell, in code too. */

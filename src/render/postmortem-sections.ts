@@ -65,7 +65,7 @@ function claims(list: readonly { summary: string; citations: string[] }[]): stri
 function impactLines({ impact, opened }: Postmortem): string[] {
   const length = impact.durationMs === null ? "" : ` It lasted ${duration(impact.durationMs)}.`;
   return [
-    `Onset: ${impact.onsetAt ?? "not known"} (${impact.onsetFrom}).`,
+    impact.onsetAt === null ? `Onset: ${impact.onsetFrom}.` : `Onset: ${impact.onsetAt} (${impact.onsetFrom}).`,
     `Reported: ${opened.at} by ${opened.by} with ${opened.command}`,
     `Recovered: ${impact.recoveredAt ?? "not proven"}.${length}`,
   ];

@@ -57,7 +57,7 @@ interface DecisionRecord {
   brokeGlass: boolean;
 }
 
-export interface TimelineRow {
+interface TimelineRow {
   seq: number;
   at: string;
   /** Since the incident was opened. */

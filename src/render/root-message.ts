@@ -21,7 +21,7 @@ export function rootMessage(incident: Incident, reading: readonly string[] = [])
 }
 
 /** The state in words, and the mark that stands beside them, never alone. */
-export function stateWords(incident: Incident): { mark: string; words: Rich } {
+function stateWords(incident: Incident): { mark: string; words: Rich } {
   const { plan, report } = incident;
   switch (incident.state) {
     case "investigating":
