@@ -27,6 +27,8 @@ export interface Asked {
   person(): Promise<Person>;
   /** Tells them before the work is done. */
   tell(message: Message): Promise<void>;
+  /** Names the request in logs. */
+  requestKey: string;
   receivedAtMs: number;
   /** Left behind by a crash: it may have been done already. */
   resumed: boolean;
@@ -52,6 +54,7 @@ export function asked(deps: HandlerDeps, to: Listener, context: RequestContext, 
     triggerId: context.resumed ? null : triggerId,
     person: () => deps.edge.people.person(to.userId),
     tell: (message) => deps.edge.whisper(to, message),
+    requestKey: context.requestKey,
     receivedAtMs: context.receivedAtMs,
     resumed: context.resumed,
   };
@@ -60,7 +63,7 @@ export function asked(deps: HandlerDeps, to: Listener, context: RequestContext, 
 /** Every listener runs in here: what it answers is told privately, and so is what broke. */
 export async function answering(
   deps: HandlerDeps,
-  { tell, userId }: Pick<Asked, "tell" | "userId">,
+  { tell, userId, requestKey }: Pick<Asked, "tell" | "userId" | "requestKey">,
   work: () => Promise<Reply>,
 ): Promise<void> {
   try {
@@ -69,7 +72,7 @@ export async function answering(
     await tell(isRefusal(reply) ? refusalMessage(reply) : reply);
   } catch (error) {
     const known = error instanceof Fault;
-    deps.log.error({ err: error, userId }, "a request could not be served");
+    deps.log.error({ err: error, userId, requestKey }, "a request could not be served");
     await tell(faultMessage(known ? error : { message: "Something broke inside room137.", next: brokenNext }));
   }
 }

@@ -18,7 +18,8 @@ export async function openModal(who: Asked, deps: HandlerDeps, view: ModalView, 
   const found = "The form could not be opened.";
   if (who.triggerId === null) return refuse("bad-input", found, "Nothing was done.", otherwise);
   const opened = await deps.edge.api.call("views.open", { trigger_id: who.triggerId, view }, "interactive");
-  if (opened.ok) return null;
+  // Only we have the trigger: used up means that an earlier try, whose answer was lost, has opened it.
+  if (opened.ok || opened.problem.code === "exchanged_trigger_id") return null;
   const { kind, code, messages } = opened.problem;
   if (kind !== "trigger" && kind !== "retry") deps.log.error({ code, said: messages }, "slack refused a modal");
   return refuse("bad-input", `${found} Slack said ${code}.`, "Nothing was done.", "Try again.");

@@ -83,8 +83,8 @@ function judge(
   died: DockerEvent | null,
 ): Death {
   const run = died === null ? [] : eventsOfRun(view.events, died);
-  const kill = killAt(memoryKills(scene, view), atMs);
-  const signals = run.filter((event) => event.action === "kill").map((event) => event.attributes["signal"] ?? "");
+  const kill = killAt(memoryKills(scene, view), atMs, view);
+  const signals = askedSignals(run, died, exitCode);
   const asked = signals.length > 0;
   const stopped = run.some((event) => event.action === "stop");
   const facts = [...stateFacts(view), ...eventFacts(scene, view, run)];
@@ -97,7 +97,7 @@ function judge(
       kind: isForced(signals) && exitCode === 137 ? "stop-grace" : "stop-clean",
       witnesses: ["docker-events", "docker-inspect"],
     };
-  if (asked && exitCode === 137)
+  if (asked && (exitCode === 137 || signals.some((signal) => !graceful.has(signal) && exitCode === 128 + signal)))
     return {
       ...base,
       kind: "docker-kill",
@@ -109,6 +109,8 @@ function judge(
       kind: "stop-clean",
       witnesses: ["docker-events", "docker-inspect"],
     };
+  if (run.length === 0 && diedWithDaemon(scene, view, atMs))
+    return { ...base, kind: "daemon-stop", witnesses: ["docker-inspect", "docker-events"] };
   if (exitCode !== null && exitCode !== 137 && exitCode !== 143)
     return { ...base, kind: "own-exit", witnesses: ["docker-inspect"] };
   return { ...base, ...unasked(scene, view, atMs, exitCode, run) };
@@ -124,31 +126,26 @@ function unasked(
 ): Pick<Death, "kind" | "witnesses"> {
   const host = hostOf(scene, view.host);
   const covered = host?.events?.value.completeSinceMs;
-  const eventsProven = run.length > 0 || (covered !== null && covered !== undefined && covered <= atMs - 15_000);
-  if (diedWithDaemon(scene, view, atMs))
-    return {
-      kind: "daemon-stop",
-      witnesses: ["docker-inspect", "docker-events"],
-    };
+  const eventsProven = covered !== null && covered !== undefined && covered <= atMs - limits.stopVisibleMs;
+  const kernel = host?.kernel?.value ?? null;
+  const firstAtMs = kernel?.firstAtMs ?? null;
+  const kernelCovers = kernel !== null && firstAtMs !== null && firstAtMs <= atMs && !kernel.suppressed;
   if (exitCode === 143)
-    return {
-      kind: eventsProven ? "own-exit" : "stop-clean",
-      witnesses: ["docker-inspect"],
-    };
-  const oomEvent = run.some((event) => event.action === "oom");
+    return eventsProven
+      ? { kind: "outside-kill", witnesses: ["docker-events", "docker-inspect"] }
+      : { kind: "stop-clean", witnesses: ["docker-inspect"] };
+  // An event of an earlier kill of a child stays in the run, and so does the flag; the kernel's silence beats both.
+  const oomEvent = run.some((event) => event.action === "oom" && atMs - event.atMs <= limits.killBeforeDeathMs);
   const flagged = view.inspect?.value.oomKilled === true;
-  if (oomEvent || (flagged && !eventsProven)) {
+  if (!kernelCovers && (oomEvent || (flagged && !eventsProven))) {
     return {
       kind: "memory-unproven",
       witnesses: [...(oomEvent ? ["docker-events"] : []), ...(flagged ? ["docker-inspect"] : [])],
     };
   }
-  const kernel = host?.kernel?.value;
-  const kernelCovers =
-    kernel?.firstAtMs !== null && kernel !== undefined && (kernel.firstAtMs ?? Number.POSITIVE_INFINITY) <= atMs;
   if (eventsProven && kernelCovers) return { kind: "outside-kill", witnesses: ["docker-events", "kernel-log"] };
   return {
-    kind: flagged ? "memory-unproven" : "unknown-kill",
+    kind: flagged && !kernelCovers ? "memory-unproven" : "unknown-kill",
     witnesses: ["docker-inspect"],
   };
 }
@@ -195,7 +192,46 @@ export function describeKill(kill: OomKill): string {
   return parts.join(", ");
 }
 
-function killAt(kills: OomKill[], atMs: number): OomKill | null {
+/** Signals whose usual end is the program's own orderly one: they are how a stop begins. */
+const graceful: ReadonlySet<number> = new Set([2, 3, 15]);
+const signalNumbers: Record<string, number> = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  ABRT: 6,
+  KILL: 9,
+  USR1: 10,
+  SEGV: 11,
+  USR2: 12,
+  TERM: 15,
+  WINCH: 28,
+};
+/** Reload, rotate, resize: sent to programs that are meant to live on. */
+const harmless: ReadonlySet<number> = new Set([1, 10, 12, 17, 18, 28]);
+
+/**
+ * The signals that were sent through the engine and can have ended this run. A `stop` event ties all of them to its end;
+ * without one a signal counts only shortly before, and one that asks for a reload only when the exit code names it.
+ */
+function askedSignals(run: DockerEvent[], died: DockerEvent | null, exitCode: number | null): number[] {
+  const stopped = run.some((event) => event.action === "stop");
+  return run
+    .filter(
+      (event) =>
+        event.action === "kill" && (stopped || (died?.atMs ?? event.atMs) - event.atMs <= limits.signalBeforeDeathMs),
+    )
+    .map((event) => signalNumber(event.attributes["signal"] ?? ""))
+    .filter((signal) => !harmless.has(signal) || exitCode === 128 + signal);
+}
+
+function signalNumber(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : (signalNumbers[text.replace(/^SIG/, "")] ?? 0);
+}
+
+/** The kill at that time; where the kernel's text has no times at all, the only one there is, if the engine saw one too. */
+function killAt(kills: OomKill[], atMs: number, view: ContainerView): OomKill | null {
+  const only = kills.length === 1 ? kills[0] : undefined;
+  if (only !== undefined && only.atMs === null && view.inspect?.value.oomKilled === true) return only;
   const near = kills.filter(
     (kill) =>
       kill.atMs !== null && kill.atMs <= atMs + limits.killAfterDeathMs && kill.atMs >= atMs - limits.killBeforeDeathMs,
@@ -210,8 +246,8 @@ function killedBeforeAsked(kill: OomKill, run: DockerEvent[]): boolean {
   return first !== undefined && died !== undefined && kill.atMs !== null && first.atMs > died.atMs;
 }
 
-function isForced(signals: string[]): boolean {
-  return signals.includes("9") || signals.includes("SIGKILL");
+function isForced(signals: number[]): boolean {
+  return signals.includes(9);
 }
 
 /**

@@ -10,8 +10,9 @@ import { removedSubject } from "./removed.ts";
 import { rules } from "./rules/index.ts";
 import { findSubjects, nearNames } from "./subjects.ts";
 import { type SymptomState, symptomState } from "./symptom.ts";
+import { unseenEngine } from "./unseen-engine.ts";
 import { type Reached, walk } from "./walk.ts";
-import { buildWorld, type World } from "./world.ts";
+import { buildWorld, cite, type World } from "./world.ts";
 
 /** What was concluded, and the world it was concluded from (plans are made from it). */
 export interface Conclusion {
@@ -95,7 +96,7 @@ function conclude(
         .map(({ finding }) => finding),
     ),
     advice: [...best.finding.advice, ...others.flatMap(({ finding }) => finding.advice)],
-    handsOff: handsOffReason(ranked),
+    handsOff: handsOffReason(ranked, best.finding),
   };
 }
 
@@ -125,7 +126,7 @@ function withoutCulprit(
   const base: Diagnosis = {
     ...emptyDiagnosis(world, gaps),
     ruledOut: unique(ranked.filter(({ finding }) => finding.kind === "ruled-out").map(({ finding }) => finding)),
-    handsOff: handsOffReason(ranked),
+    handsOff: handsOffReason(ranked, null),
   };
   const fine =
     symptom.state === "absent" ||
@@ -182,6 +183,7 @@ function suspectsOf(
   const outside = outsideEnd(world);
   const suspects = [...fromFindings];
   if (outside !== null) suspects.unshift(outside);
+  suspects.unshift(...unseenHosts(world));
   if (end !== null && suspects.length === 0) {
     const facts = last !== undefined ? last.facts : symptom.facts;
     const summary =
@@ -220,6 +222,25 @@ function outsideEnd(world: World): Suspect | null {
   };
 }
 
+/** A registered host that could not be read may hold the culprit. */
+function unseenHosts(world: World): Suspect[] {
+  return world.readings.flatMap((reading) => {
+    if (reading.source !== "docker-list" || reading.outcome.status !== "failed") return [];
+    if (world.hosts.some((host) => host.name === reading.host && host.list !== null)) return [];
+    const { reason, fix } = reading.outcome;
+    return [
+      {
+        host: reading.host,
+        container: null,
+        cause: null,
+        summary: `${reading.host} could not be seen: what runs there is unknown`,
+        facts: [cite({ reading }, reason)],
+        wouldDecide: `containers of ${reading.host}: ${fix ?? reason}`,
+      },
+    ];
+  });
+}
+
 function missingRead(gaps: Gap[], host: string): string {
   const gap = gaps.find((entry) => entry.host === host) ?? gaps[0];
   return gap === undefined
@@ -235,6 +256,15 @@ function withoutSubject(world: World, gaps: Gap[]): Diagnosis {
       verdict: "root-cause",
       rootCause: { ...removed, confidence: confidenceOf(removed) },
       advice: removed.advice,
+    };
+  }
+  const silent = unseenEngine(world);
+  if (silent !== null) {
+    return {
+      ...emptyDiagnosis(world, gaps),
+      verdict: "root-cause",
+      rootCause: { ...silent, confidence: confidenceOf(silent) },
+      advice: silent.advice,
     };
   }
   const unseen = gaps.some((gap) => gap.source === "docker-list");
@@ -266,8 +296,14 @@ function confidenceOf(finding: Finding): Confidence {
   return new Set(finding.witnesses).size >= 2 ? "confirmed" : "probable";
 }
 
-function handsOffReason(ranked: Candidate[]): string | null {
-  const held = ranked.find(({ finding }) => finding.kind !== "ruled-out" && causeFacts(finding.cause).handsOff);
+/** A person at work on one container keeps the program's hands off that one only; recovery and the like off everything. */
+function handsOffReason(ranked: Candidate[], root: Finding | null): string | null {
+  const held = ranked.find(
+    ({ finding }) =>
+      finding.kind !== "ruled-out" &&
+      causeFacts(finding.cause).handsOff &&
+      (finding.cause !== "operator-already-acting" || root === null || finding.containerId === root.containerId),
+  );
   return held === undefined ? null : held.finding.summary;
 }
 
@@ -296,13 +332,15 @@ function linkOf(edge: Edge): ChainLink {
 }
 
 function sameCulprit(a: Finding, b: Finding): boolean {
-  return a.host === b.host && a.containerId === b.containerId && (a.cause === b.cause || a.kind === "fault");
+  const samePlace = a.host === b.host && a.containerId === b.containerId;
+  const sameHelp = (a.actOn?.containerId ?? null) === (b.actOn?.containerId ?? null) || a.containerId !== null;
+  return samePlace && sameHelp && (a.cause === b.cause || a.kind === "fault");
 }
 
 function unique(findings: Finding[]): Finding[] {
   const seen = new Set<string>();
   return findings.filter((finding) => {
-    const key = `${finding.host} ${finding.containerId} ${finding.cause}`;
+    const key = `${finding.host} ${finding.containerId} ${finding.cause} ${finding.containerId === null ? (finding.actOn?.containerId ?? "") : ""}`;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

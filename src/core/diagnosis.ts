@@ -16,7 +16,16 @@ export type Verdict = "root-cause" | "no-fault-found" | "inconclusive" | "not-fo
 export type Confidence = "confirmed" | "probable";
 
 /** How it is known that one container needs another. */
-export type EdgeProof = "log" | "connection" | "alias" | "address" | "env" | "label" | "proxy-config" | "config" | "shared-resource";
+export type EdgeProof =
+  | "log"
+  | "connection"
+  | "alias"
+  | "address"
+  | "env"
+  | "label"
+  | "proxy-config"
+  | "config"
+  | "shared-resource";
 
 /** `from` depends on `to`. A `to` outside Docker has containerId null. */
 export interface Edge {

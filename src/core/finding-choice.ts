@@ -1,4 +1,6 @@
+import { recent } from "./complaints.ts";
 import type { Finding } from "./diagnosis.ts";
+import { edgesFrom } from "./graph.ts";
 import type { Reached } from "./walk.ts";
 import type { World } from "./world.ts";
 
@@ -14,8 +16,8 @@ export interface Candidate {
  * that only configuration leads to, while failures are seen to lead elsewhere, explains nothing.
  */
 export function rankCandidates(world: World, found: { finding: Finding; reached: Reached }[]): Candidate[] {
-  const failuresLead = world.edges.some(
-    (edge) => edge.failures.length > 0 && world.subjects.some((view) => view.id === edge.from.containerId),
+  const failuresLead = world.subjects.some((view) =>
+    edgesFrom(world.edges, view.ref).some((edge) => recent(world, view, edge.failures).length > 0),
   );
   return found
     .map(({ finding, reached }) => ({
@@ -24,13 +26,22 @@ export function rankCandidates(world: World, found: { finding: Finding; reached:
       score: finding.weight - pathPenalty(reached, failuresLead),
     }))
     .sort(
-      (a, b) => b.score - a.score || b.reached.path.length - a.reached.path.length || compare(a.finding, b.finding),
+      (a, b) =>
+        b.score - a.score ||
+        b.reached.path.length - a.reached.path.length ||
+        hurt(b.reached) - hurt(a.reached) ||
+        compare(a.finding, b.finding),
     );
 }
 
 function pathPenalty(reached: Reached, failuresLead: boolean): number {
   if (reached.path.length === 0 || reached.failing) return 0;
   return failuresLead ? 50 : 10;
+}
+
+/** How often the last step towards it is seen to fail: of two faults the one that hurts more is told first. */
+function hurt(reached: Reached): number {
+  return reached.path.at(-1)?.failures.length ?? 0;
 }
 
 /** Stable when everything else is equal: by time, then by name. */

@@ -72,5 +72,7 @@ function healthCommands(view: ContainerView): string[] {
 function isAskedStart(events: readonly DockerEvent[], at: number): boolean {
   const before = events.slice(0, at).findLast((event) => event.action === "die" || event.action === "create");
   if (before === undefined || before.action === "create") return false;
-  return events.some((event) => event.action === "stop" && event.atMs >= before.atMs && event.atMs <= (events[at] as DockerEvent).atMs);
+  return events.some(
+    (event) => event.action === "stop" && event.atMs >= before.atMs && event.atMs <= (events[at] as DockerEvent).atMs,
+  );
 }

@@ -57,6 +57,25 @@ export const limits = {
   /** How far a kernel record may lie from the engine's `die`: the daemon waits for the log streams before it tells. */
   killBeforeDeathMs: 8_000,
   killAfterDeathMs: 2_000,
+  /** A signal sent longer before the end, without a stop around it, did not cause it. */
+  signalBeforeDeathMs: 30_000,
+  /** The engine's own grace period and a little: a stop this long before a death would have been seen. */
+  stopVisibleMs: 15_000,
+  /** A limit that was changed longer before the kill is not what the kill is about. */
+  loweredBeforeKillMs: 6 * 3_600_000,
+  loweredUnprovenMs: 30 * 60_000,
+  /** Samples, requests and processes from which a shape can be told. */
+  shapeSamples: 5,
+  shapeRequests: 5,
+  fanoutProcesses: 4,
+  /** Somebody marked the process as one to kill early. */
+  raisedOomScore: 300,
+  thrashPressurePercent: 10,
+  /** What execve refuses ends within this time. */
+  startFailsWithinMs: 3_000,
+  /** Below what may be accused: told as a suspect. */
+  suspectWeight: 45,
+  thrashMajorFaults: 10_000,
   /** Containers that a stopping daemon ends are gone within its 10 s grace and a little. */
   daemonStopSpreadMs: 14_000,
   walkDepth: 6,
@@ -75,6 +94,23 @@ export const limits = {
   /** A program that ran this long was past its start. */
   pastStartMs: 10_000,
   helperWindowMs: 30 * 60_000,
+  /** Changes this long before the trouble are told beside the answer, and this many of them. */
+  changeWindowMs: 60 * 60_000,
+  changesTold: 3,
+  /** A container created this shortly before the onset looks guilty; a climb that began this long before it is older. */
+  deployAtOnsetMs: 15 * 60_000,
+  rampBeforeDeployMs: 60_000,
+  /** Statements of one shape within two seconds that no page needs. */
+  queriesPerRequest: 25,
+  replicasRead: 4,
+  /** A prune tells its own event after it removed what it found. */
+  pruneSpreadMs: 10_000,
+  /** A volume removed this long after its container still belongs to that loss. */
+  volumeAfterRemovalMs: 30 * 60_000,
+  /** An image built this shortly before its container was made is a new release. */
+  freshImageMs: 24 * 3_600_000,
+  /** A release that answered well for this long is not blamed for what begins then. */
+  releaseBlameMs: 60 * 60_000,
   /** A host that goes down ends its containers within minutes; after an unclean end the daemon dates them at its start. */
   beforeBootMs: 10 * 60_000,
   afterBootMs: 3 * 60_000,
@@ -99,6 +135,10 @@ export const limits = {
   /** A volume made this close to its container was made for it. */
   freshVolumeMs: 120_000,
   sameSlowQuery: 3,
+  /** Generations of processes looked for below a container's main one. */
+  processDepth: 4,
+  /** Requests that work between two failures that are not one trouble. */
+  answersBetween: 5,
   /** Requests answered with 4xx before they are told as a pattern. */
   clientErrors: 5,
   /** Share of throttled periods above which slowness is the processor cap's. */
@@ -125,6 +165,10 @@ export const limits = {
   /** Hosts with more containers are inspected only around the asked-about service. */
   inspectAllUpTo: 60,
   logTail: 400,
+  /** Containers looked at more closely when their host is short of something. */
+  shortageReads: 20,
+  /** Percent of time in which something waited for the disk: `io.pressure` some avg10. */
+  ioPressureFrom: 15,
   probePaths: 5,
   probePorts: 3,
   /** Score a finding needs to be accused; and when the probed paths answer. */
@@ -173,6 +217,19 @@ export const limits = {
   /** Refused clicks of one incident that become rows; more of them are only logged. */
   refusedEntries: 1_000,
 
+  // recording
+  /** With a tick it moves to another replica within 10 s of a death. */
+  recorderLeaseMs: 6_000,
+  recorderTickMs: 3_000,
+  coverageEveryMs: 5_000,
+  memorySampleMs: 15_000,
+  /** An event may take this long from the engine to us; what is younger is not yet called covered. */
+  eventLagMs: 3_000,
+  recordedEvents: 5_000,
+  recordedGaps: 1_000,
+  memoryPoints: 2_000,
+  recordedTrimMs: 3_600_000,
+
   // people and rooms
   noteChars: 3_000,
   timelineEntries: 10_000,
@@ -201,10 +258,11 @@ export const limits = {
   inboxLeaseMs: 120_000,
   inboxMaxAgeMs: 3_600_000,
   outboxPollMs: 1_000,
-  outboxAtOnce: 16,
+  /** Rows in hand at once; most of them only wait for their turn. */
+  outboxAtOnce: 50,
   outboxClaimMs: 30_000,
   /** A claim this old is given back rather than used: another replica may take it any moment. */
-  outboxClaimUsableMs: 15_000,
+  outboxClaimUsableMs: 20_000,
   outboxRetryMs: 500,
   outboxRetryMaxMs: 15_000,
   /** For what only a person can mend: an invitation, a token. */

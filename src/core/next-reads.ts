@@ -1,12 +1,19 @@
 import type { Target } from "./diagnosis.ts";
 import type { Reading } from "./evidence.ts";
 import { dependencyEdges } from "./graph.ts";
+import { personExecs } from "./hands.ts";
 import { limits } from "./limits.ts";
 import { probeReads } from "./probe-reads.ts";
 import type { PlannedRead } from "./reads.ts";
 import { readKey } from "./reads.ts";
+import { removedImage } from "./removed.ts";
+import { replicasOf } from "./replicas.ts";
 import { composeProject, sharedNetworks } from "./resolve.ts";
+import { resourceReads } from "./resource-reads.ts";
+import { codeVolumes } from "./rules/image-content.ts";
+import { serverKind, startedAs } from "./servers.ts";
 import { findSubjects } from "./subjects.ts";
+import { isEngineSilent } from "./unseen-engine.ts";
 import { walk } from "./walk.ts";
 import { buildWorld, type ContainerView, type DiagnosisSettings, type World } from "./world.ts";
 
@@ -50,9 +57,22 @@ function wantedReads(question: Question, readings: readonly Reading[]): PlannedR
     }),
   );
   const kernel = scene.hosts.flatMap(kernelRead);
-  if (!scope.some((view) => view.inspect !== null)) return [...hosts, ...kernel, ...inspects];
+  const unseen = subjects.length > 0 ? [] : scene.hosts.flatMap((host) => unseenReads(scene, host));
+  if (!scope.some((view) => view.inspect !== null)) return [...hosts, ...kernel, ...inspects, ...unseen];
   const world: World = { ...scene, subjects, edges: dependencyEdges(scene) };
-  return [...hosts, ...kernel, ...inspects, ...detailReads(world)];
+  return [...hosts, ...kernel, ...inspects, ...unseen, ...detailReads(world)];
+}
+
+/** Where the asked-about name is not there: who serves without an engine, and whether its image is gone too. */
+function unseenReads(scene: Omit<World, "subjects" | "edges">, host: World["hosts"][number]): PlannedRead[] {
+  const about = { host: host.name, containerId: null };
+  const image = removedImage(host, scene.target.service);
+  return [
+    ...(isEngineSilent(scene, host) || host.list?.value.length === 0
+      ? [{ ...about, source: "host-processes" as const, args: null }]
+      : []),
+    ...(image === null ? [] : [{ ...about, source: "docker-image" as const, args: { imageId: image } }]),
+  ];
 }
 
 function hostReads(host: string, nowMs: number): PlannedRead[] {
@@ -111,11 +131,12 @@ function detailReads(world: World): PlannedRead[] {
   const beside = world.containers.filter(
     (view) => !reached.includes(view) && isTroubled(view) && world.subjects.some((subject) => isNear(subject, view)),
   );
-  const views = [...reached, ...beside];
+  const twins = world.subjects.flatMap((subject) => replicasOf(world, subject)).filter((view) => isRunning(view));
+  const views = [...new Set([...reached, ...beside, ...twins.slice(0, limits.replicasRead)])];
   return [
     ...logReads(views),
     ...views
-      .filter((view) => isDatabase(view) && isRunning(view))
+      .filter((view) => isDatabase(world, view) && isRunning(view))
       .map(
         (view): PlannedRead => ({
           host: view.host,
@@ -126,7 +147,9 @@ function detailReads(world: World): PlannedRead[] {
       ),
     ...world.hosts.flatMap((host) => manyContainerReads(world, host.name, views)),
     ...world.hosts.flatMap((host) => networkReads(host.name, views)),
-    ...world.subjects.flatMap((view) => subjectReads(view)),
+    ...reached.flatMap((view) => insideReads(world, view)),
+    ...resourceReads(world),
+    ...volumeReads(world),
     ...reached.flatMap((view) => probeReads(world, view)),
     ...world.hosts
       .filter((host) => host.list !== null)
@@ -205,14 +228,17 @@ function networkReads(host: string, views: ContainerView[]): PlannedRead[] {
     : [];
 }
 
-function subjectReads(view: ContainerView): PlannedRead[] {
+/** The image of what was asked about or is in trouble, its volumes where they may hide files, and what a hand changed in it. */
+function insideReads(world: World, view: ContainerView): PlannedRead[] {
   const about = { host: view.host, containerId: view.id };
-  const imageId = view.inspect?.value.imageId;
-  const reads: PlannedRead[] = [];
+  const inspect = view.inspect?.value;
+  if (inspect === undefined || !(world.subjects.includes(view) || isTroubled(view) || personExecs(view).length > 0))
+    return [];
+  const reads: PlannedRead[] = [{ ...about, source: "docker-image", args: { imageId: inspect.imageId } }];
   // Comparing a container with its image takes the engine a second, so only where somebody was inside.
-  if (view.events.some((event) => event.action.startsWith("exec_create")))
-    reads.push({ ...about, source: "docker-changes", args: null });
-  if (imageId !== undefined) reads.push({ ...about, source: "docker-image", args: { imageId } });
+  if (personExecs(view).length > 0) reads.push({ ...about, source: "docker-changes", args: null });
+  if (codeVolumes(inspect, view).length > 0)
+    reads.push({ host: view.host, containerId: null, source: "docker-volumes", args: null });
   return reads;
 }
 
@@ -232,17 +258,18 @@ function isTroubled(view: ContainerView): boolean {
   );
 }
 
-/** Databases and caches put who is connected, and what runs, into their process titles. */
-function isDatabase(view: ContainerView): boolean {
-  const inspect = view.inspect?.value;
-  if (inspect === undefined) return false;
-  const words =
-    `${inspect.image} ${inspect.name} ${[...inspect.entrypoint, ...inspect.command].join(" ")}`.toLowerCase();
-  const ports = inspect.exposedPorts.map((exposed) => exposed.port);
-  return (
-    /postgres|postmaster|mysql|maria|pgdata/.test(words) ||
-    ports.includes(5432) ||
-    ports.includes(3306) ||
-    inspect.env.some((variable) => variable.name === "PGDATA")
-  );
+/** PostgreSQL puts who is connected, and what runs, into its process titles; the others are told by their sockets. */
+function isDatabase(world: World, view: ContainerView): boolean {
+  const kind = serverKind(world, view) ?? startedAs(view);
+  return kind === "postgres" || kind === "mysql";
+}
+
+/** When a volume was made matters only where somebody misses what a database used to hold. */
+function volumeReads(world: World): PlannedRead[] {
+  const missed = new Set(["peer-schema-mismatch", "peer-database-missing", "peer-role-missing", "peer-auth-failed"]);
+  return world.hosts
+    .filter((host) =>
+      world.edges.some((edge) => edge.to.host === host.name && edge.failures.some((signal) => missed.has(signal.kind))),
+    )
+    .map((host) => ({ host: host.name, source: "docker-volumes", containerId: null, args: null }));
 }

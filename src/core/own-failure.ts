@@ -1,6 +1,6 @@
 import type { Fact } from "./evidence.ts";
-import { limits } from "./limits.ts";
 import { isPeerSignal } from "./graph.ts";
+import { limits } from "./limits.ts";
 import { describeProbe } from "./symptom.ts";
 import { isCurrent } from "./told.ts";
 import { type ContainerView, cite, hostNowMs, type World } from "./world.ts";
@@ -34,7 +34,10 @@ export function ownFailure(world: World, view: ContainerView): OwnFailure | null
   const times = [...served, ...threw].flatMap((signal) => (signal.line.atMs === null ? [] : [signal.line.atMs]));
   return {
     facts,
-    witnesses: [...(failing.length > 0 ? ["http-probe"] : []), ...(served.length + threw.length > 0 ? ["docker-logs"] : [])],
+    witnesses: [
+      ...(failing.length > 0 ? ["http-probe"] : []),
+      ...(served.length + threw.length > 0 ? ["docker-logs"] : []),
+    ],
     firstAtMs: times.length === 0 ? null : Math.min(...times),
     threw: threw.length > 0 || exceptionLine(world, view) !== null,
   };
@@ -45,7 +48,8 @@ export function exceptionLine(world: World, view: ContainerView): string | null 
   const since = hostNowMs(world, view.host) - limits.recentTroubleMs;
   const line = view.logs?.value.lines.findLast(
     ({ text, atMs }) =>
-      (atMs === null || atMs >= since) && /^\s*(?:[\w.$:]{0,100}[.:])?[A-Z]\w{2,60}(?:Error|Exception|Panic)\b/.test(text),
+      (atMs === null || atMs >= since) &&
+      /^\s*(?:[\w.$:]{0,100}[.:])?[A-Z]\w{2,60}(?:Error|Exception|Panic)\b/.test(text),
   );
   return line?.text.trim() ?? null;
 }
@@ -54,5 +58,14 @@ export function exceptionLine(world: World, view: ContainerView): string | null 
 export function answersNow(view: ContainerView): boolean {
   return view.probes.some(
     (probe) => probe.value.failure === null && (probe.value.kind !== "http" || (probe.value.httpStatus ?? 500) < 400),
+  );
+}
+
+/** Its log of the present complains of a peer or of itself, so that a silence has a reason that is told. */
+export function recentTroubleOf(world: World, view: ContainerView): boolean {
+  return view.signals.some(
+    (signal) =>
+      (isPeerSignal(signal) || signal.kind === "uncaught-exception" || signal.kind === "pool-exhausted") &&
+      isCurrent(world, view, signal),
   );
 }

@@ -1,4 +1,5 @@
 import { limits } from "./limits.ts";
+import { outwardProbes, subjectConnect, tlsProbes } from "./path-probes.ts";
 import type { PlannedRead } from "./reads.ts";
 import { addressesOf, composeService, isAddress } from "./resolve.ts";
 import { isHealthPath } from "./symptom.ts";
@@ -11,7 +12,11 @@ import type { ContainerView, World } from "./world.ts";
  */
 export function probeReads(world: World, view: ContainerView): PlannedRead[] {
   if ((view.inspect?.value.status ?? "") !== "running") return [];
-  return world.subjects.includes(view) ? httpProbes(world, view) : connectProbes(world, view);
+  const address = probeAddress(view);
+  const own = world.subjects.includes(view) ? httpProbes(world, view) : connectProbes(world, view);
+  const way = address === null ? [] : tlsProbes(world, view, address);
+  const bare = address !== null && world.subjects.includes(view) ? subjectConnect(view, address) : [];
+  return [...own, ...way, ...bare, ...outwardProbes(world, view)];
 }
 
 function httpProbes(world: World, view: ContainerView): PlannedRead[] {

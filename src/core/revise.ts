@@ -58,6 +58,8 @@ export function changeMemory(request: JudgeRequest, memoryBytes: number): Judgem
         proposedFor: open.proposedFor,
         breakGlass: open.breakGlass,
         undoOf: open.undoOf,
+        requireReason: approvals.requireReason,
+        ask: open.ask ?? [],
       },
     ],
     said: `The plan now sets ${humanBytes(memoryBytes)}. It needs its own approval.`,

@@ -34,7 +34,10 @@ export function rootDisk(host: HostView | null): DiskUsage | null {
 }
 
 /** The host's mount that a path lies on, from its mount table. */
-export function mountOf(host: HostView | null, path: string): { device: string; target: string; options: string } | null {
+export function mountOf(
+  host: HostView | null,
+  path: string,
+): { device: string; target: string; options: string } | null {
   return longest(host?.facts?.value.mounts ?? [], path);
 }
 
@@ -72,7 +75,8 @@ export function isDatabaseServer(view: ContainerView): boolean {
   const inspect = view.inspect?.value;
   if (inspect === undefined) return false;
   const words = [inspect.image, ...[...inspect.entrypoint, ...inspect.command].filter((word) => !word.includes("://"))];
-  const names = /(^|[^a-z])(postgres|postgresql|postmaster|pgvector|postgis|timescale|mysqld?|mariadbd?|mongod?|mongodb)([^a-z]|$)/i;
+  const names =
+    /(^|[^a-z])(postgres|postgresql|postmaster|pgvector|postgis|timescale|mysqld?|mariadbd?|mongod?|mongodb)([^a-z]|$)/i;
   if (words.some((word) => names.test(word)) || inspect.env.some((variable) => variable.name === "PGDATA")) return true;
   const ports = [5432, 3306, 27017];
   return view.process?.value.listeners.some((socket) => ports.includes(socket.port)) ?? isServerByLog(view);

@@ -1,3 +1,4 @@
+import { recent } from "./complaints.ts";
 import type { Fact } from "./evidence.ts";
 import { limits } from "./limits.ts";
 import { type ContainerView, cite, hostNowMs, type World } from "./world.ts";
@@ -17,7 +18,7 @@ export interface SymptomState {
  * The reported symptom, looked at directly. A probe decides over a log; a failing probe of any path decides over a
  * working one; a bare `/` that works proves little when other paths were seen to fail.
  */
-export function symptomState(world: Pick<World, "subjects" | "hosts" | "nowMs" | "settings">): SymptomState {
+export function symptomState(world: Pick<World, "subjects" | "hosts" | "nowMs" | "settings" | "target">): SymptomState {
   const states = world.subjects.map((view) => stateOf(world, view));
   const present = states.filter((state) => state.state === "present");
   if (present.length > 0) return merge("present", present);
@@ -27,7 +28,7 @@ export function symptomState(world: Pick<World, "subjects" | "hosts" | "nowMs" |
   return merge("unknown", states);
 }
 
-function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: ContainerView): SymptomState {
+function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings" | "target">, view: ContainerView): SymptomState {
   const status = view.inspect?.value.status ?? view.summary?.value.status ?? null;
   if (status !== null && status !== "running" && view.inspect !== null) {
     return {
@@ -37,7 +38,8 @@ function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: Conta
     };
   }
   const http = view.probes.filter((probe) => probe.value.kind === "http" && probe.value.path !== null);
-  const failed = http.filter((probe) => isFailure(probe.value));
+  const late = world.target.symptom === "any" ? limits.slowProbeMs : Number.POSITIVE_INFINITY;
+  const failed = http.filter((probe) => isFailure(probe.value) || probe.value.durationMs >= late);
   if (failed.length > 0) {
     return {
       state: "present",
@@ -52,14 +54,55 @@ function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings">, view: Conta
   }
   const answered = http.filter((probe) => probe.value.failure === null);
   const facts = answered.slice(0, 3).map((probe) => cite(probe, describeProbe(probe.value), view.name));
-  const recent = recentTrouble(world, view);
-  if (provesWorking(view)) return { state: "absent", facts, failingPaths: [] };
-  if (recent.length > 0) return { state: "present", facts: recent, failingPaths: [] };
+  const trouble = recentTrouble(world, view);
+  const now = isIntermittent(world, view);
+  if (provesWorking(view) && !now) return { state: "absent", facts, failingPaths: [] };
+  if (trouble.length > 0 && (now || answered.length === 0 || !isSteadyNoise(world, view)))
+    return { state: "present", facts: trouble, failingPaths: [] };
   return {
     state: answered.length > 0 ? "seems-absent" : "unknown",
     facts,
     failingPaths: [],
   };
+}
+
+/**
+ * Single failures between requests that work, here and there: one probe that works proves nothing against them. One block
+ * of failures with nothing but success behind it is over.
+ */
+function isIntermittent(world: Pick<World, "hosts" | "nowMs">, view: ContainerView): boolean {
+  const answers = recent(world, view, view.signals).filter((signal) => isAnswer(signal.kind));
+  let runs = 0;
+  let lone = false;
+  let worked = 0;
+  for (const [at, signal] of answers.entries()) {
+    if (signal.kind === "http-ok") {
+      worked += 1;
+      continue;
+    }
+    const before = answers[at - 1]?.kind;
+    if (before !== "http-5xx" && worked >= limits.answersBetween) {
+      runs += 1;
+      lone ||= answers.slice(at + 1, at + 1 + limits.answersBetween).every((next) => next.kind === "http-ok");
+    }
+    worked = 0;
+  }
+  return runs >= 2 || (lone && answers.at(-1)?.kind === "http-ok" && answers.length > 4 * limits.answersBetween);
+}
+
+/** It complains of a peer and goes on answering real requests well, with not one failure: noise, whatever the level says. */
+function isSteadyNoise(world: Pick<World, "hosts" | "nowMs">, view: ContainerView): boolean {
+  const lines = recent(world, view, view.signals);
+  const complaint = lines.findIndex((signal) => signal.kind.startsWith("peer-"));
+  const answers = lines.slice(complaint + 1).filter((signal) => isAnswer(signal.kind));
+  const real = answers.filter((signal) => !isHealthPath(signal.parts["path"] ?? "/"));
+  return (
+    complaint !== -1 && real.length >= limits.answersBetween && answers.every((signal) => signal.kind === "http-ok")
+  );
+}
+
+function isAnswer(kind: ContainerView["signals"][number]["kind"]): boolean {
+  return kind === "http-ok" || kind === "http-5xx";
 }
 
 /** A path that matters works now: it was configured, or the log complained of it; a health path alone proves little. */
@@ -107,7 +150,7 @@ function recentTrouble(world: Pick<World, "hosts" | "nowMs">, view: ContainerVie
   if (logs === null) return [];
   const lines = view.signals.filter(
     (signal) =>
-      (signal.kind === "http-5xx" || signal.kind.startsWith("peer-")) &&
+      (signal.kind === "http-5xx" || signal.kind === "pool-exhausted" || signal.kind.startsWith("peer-")) &&
       (signal.line.atMs === null || signal.line.atMs >= since),
   );
   return lines.slice(-2).map((signal) => cite(logs, signal.line.text, view.name));

@@ -39,7 +39,9 @@ function silentEngine(world: World, host: HostView): Finding | null {
   const rows = host.processes?.value ?? null;
   const daemon = rows === null ? null : (rows.find((row) => isDaemonOf(row, socket)) ?? null);
   const nobodyThere =
-    /no docker engine answers|no docker socket|no engine behind|ECONNREFUSED|ENOENT|connection refused/i.test(failed.reason) &&
+    /no docker engine answers|no docker socket|no engine behind|ECONNREFUSED|ENOENT|connection refused/i.test(
+      failed.reason,
+    ) &&
     (failed.code !== "permission-denied" || (rows !== null && daemon === null));
   if (failed.code === "timeout") return hung(host, failed, daemon);
   if (!nobodyThere) return null;
@@ -61,7 +63,8 @@ function silentEngine(world: World, host: HostView): Finding | null {
 function hung(host: HostView, failed: FailedList, daemon: ProcessRow | null): Finding | null {
   const stopped = daemon !== null && daemon.state !== null && /[TtD]/.test(daemon.state);
   const facts = [listFact(failed), ...serving(host)];
-  if (host.facts !== null) facts.push(cite(host.facts, `the host itself answers: load ${host.facts.value.load1 ?? "unknown"}`));
+  if (host.facts !== null)
+    facts.push(cite(host.facts, `the host itself answers: load ${host.facts.value.load1 ?? "unknown"}`));
   if (host.processes !== null && daemon !== null)
     facts.push(cite(host.processes, `dockerd pid ${daemon.pid} in state ${daemon.state ?? "unknown"}`));
   return hostFault(host.name, {
@@ -91,7 +94,8 @@ function emptyEngine(world: World, host: HostView): Finding | null {
     cite(rows, `${shims.length} container supervisors (containerd-shim) run`),
   ];
   const mounted = host.facts?.value.mounts.some((mount) => mount.target === root) ?? null;
-  if (host.facts !== null && root !== null && mounted === false) facts.push(cite(host.facts, `nothing is mounted at ${root}`));
+  if (host.facts !== null && root !== null && mounted === false)
+    facts.push(cite(host.facts, `nothing is mounted at ${root}`));
   return hostFault(host.name, {
     cause: "docker-root-unmounted",
     summary: `The engine of ${world.target.service}'s host ${host.name} knows no container while ${shims.length} container supervisors run: its storage${root === null ? "" : ` ${root}`} is not the one it had`,
@@ -123,7 +127,8 @@ function stillServing(host: HostView): string {
 /** With several daemons on one machine only the one that was given this socket counts. */
 function isDaemonOf(row: ProcessRow, socket: string | null): boolean {
   if (!/(^|\/)dockerd(\s|$)/.test(row.args) && row.command !== "dockerd") return false;
-  if (socket === null || /^\/(var\/)?run\/docker\.sock$/.test(socket)) return socket === null || !/(-H|--host)[= ]?unix:\/\/\/(?!(var\/)?run\/docker\.sock)/.test(row.args);
+  if (socket === null || /^\/(var\/)?run\/docker\.sock$/.test(socket))
+    return socket === null || !/(-H|--host)[= ]?unix:\/\/\/(?!(var\/)?run\/docker\.sock)/.test(row.args);
   return row.args.includes(socket);
 }
 

@@ -1,6 +1,7 @@
 import type { Target } from "../core/diagnosis.ts";
 import type { Actor } from "../core/incident.ts";
-import { type Refusal, refuse } from "../core/result.ts";
+import { limits } from "../core/limits.ts";
+import { Fault, type Refusal, refuse } from "../core/result.ts";
 import { mayDo, type Person } from "../core/rights.ts";
 import type { AskRequest } from "../room.ts";
 import { type Desk, hostsOf } from "./desk.ts";
@@ -17,7 +18,7 @@ export async function ask(desk: Desk, request: AskRequest): Promise<{ incidentId
   if (refusal !== null) return refusal;
   const question = questionFor(desk, target, place?.channel ?? null, by);
   const actor: Actor = by !== null ? personActor(by) : place === null ? { kind: "terminal" } : { kind: "room137" };
-  for (;;) {
+  for (let attempt = 0; attempt < limits.appendAttempts; attempt += 1) {
     const incidentId = `i-${desk.newId().toLowerCase().slice(0, 6)}`;
     await watch(desk, incidentId);
     const opened = await append(desk, null, incidentId, [
@@ -30,6 +31,7 @@ export async function ask(desk: Desk, request: AskRequest): Promise<{ incidentId
     desk.work.begin(incidentId);
     return { incidentId };
   }
+  throw new Fault("store-conflict", "Opening an incident: every id that was tried is taken.", "Ask again in a moment.");
 }
 
 export function personActor(by: Person): Actor {

@@ -3,7 +3,7 @@ import type { ApprovalPolicy } from "../core/judgement.ts";
 import type { ManagedHosts } from "../hosts/directory.ts";
 import type { Announce, Clock, Exporter, HostPerformer, Log, Metrics, Scheduler, Store } from "../ports.ts";
 import type { GuardrailReport, HostStatus } from "../room.ts";
-import type { ExecuteReads } from "./investigate.ts";
+import type { ExecuteReads, Recorded } from "./investigate.ts";
 import type { Work } from "./work.ts";
 
 /** Everything the shell needs from the world. */
@@ -16,6 +16,8 @@ export interface RoomDeps {
   config: Pick<Config, "hosts" | "services" | "channels" | "approvals" | "policy">;
   policyVersion: string;
   executeReads: ExecuteReads;
+  /** Left out where nothing is recorded. */
+  recorded?: Recorded;
   announce: Announce;
   exporters: Readonly<Record<string, Exporter>>;
   /** Looks at the named hosts for what would cause the next incident. */

@@ -71,6 +71,7 @@ export function proposal(
     proposedFor: by?.userId ?? opener,
     breakGlass: approvals.breakGlass.enabled,
     undoOf: by?.undoOf ?? null,
+    requireReason: approvals.requireReason,
   };
 }
 

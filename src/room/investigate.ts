@@ -9,6 +9,9 @@ import type { Clock, HostDirectory, HostReader } from "../ports.ts";
 /** Makes the planned reads in parallel, each with its own deadline and size limit; never throws for one that fails. */
 export type ExecuteReads = (reads: PlannedRead[], readers: ReadonlyMap<string, HostReader>) => Promise<Reading[]>;
 
+/** What the recorder adds to what was read of the hosts: events the engine has forgotten, and memory over time. */
+export type Recorded = (readings: readonly Reading[], nowMs: number) => Promise<Reading[]>;
+
 export interface Investigation {
   question: Question;
   readings: Reading[];
@@ -23,7 +26,7 @@ export interface Investigation {
  * A host that cannot be reached becomes a gap; the rest is still answered.
  */
 export async function investigate(
-  deps: { hosts: HostDirectory; clock: Clock; executeReads: ExecuteReads },
+  deps: { hosts: HostDirectory; clock: Clock; executeReads: ExecuteReads; recorded?: Recorded },
   question: Question,
 ): Promise<Investigation> {
   const { clock } = deps;
@@ -38,6 +41,7 @@ export async function investigate(
     if (wanted.length === 0 || clock.nowMs() - connectedMs > limits.gatherDeadlineMs) break;
     for (const read of wanted) done.add(readKey(read));
     readings.push(...(await deps.executeReads(wanted, readers)));
+    if (round === 0 && deps.recorded !== undefined) readings.push(...(await deps.recorded(readings, question.nowMs)));
   }
   const gatheredMs = clock.nowMs();
   const conclusion = diagnose(question, readings);

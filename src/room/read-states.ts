@@ -5,15 +5,19 @@ import type { ContainerInspect, ContainerSummary } from "../core/readings.ts";
 import type { PlannedRead } from "../core/reads.ts";
 import { Fault } from "../core/result.ts";
 import { type HostSnapshot, snapshotOf } from "../core/verify.ts";
-import type { HostReader } from "../ports.ts";
-import type { Desk } from "./desk.ts";
+import type { Clock, HostDirectory, HostReader } from "../ports.ts";
+import type { ExecuteReads } from "./investigate.ts";
 
 export interface ContainerPlace {
   host: string;
   containerId: string;
 }
 
-type Reader = Pick<Desk, "hosts" | "executeReads" | "clock">;
+interface Reader {
+  hosts: HostDirectory;
+  executeReads: ExecuteReads;
+  clock: Clock;
+}
 
 /** The named containers as they are now; what cannot be read says why. */
 export async function readStates(

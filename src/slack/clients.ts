@@ -74,7 +74,7 @@ export function createSlackApi(deps: ClientDeps): SlackApi {
       if (!(await deps.limiter.acquire(place, urgency))) {
         return { ok: false, problem: heldBack };
       }
-      if (stillWanted?.() === false) return { ok: false, problem: { ...heldBack, code: "waited_too_long" } };
+      if (stillWanted?.() === false) return { ok: false, problem: { ...heldBack, code: waitedTooLong } };
       const client = urgency === "interactive" ? interactive : bulk;
       const result = await measured(method, async () => ({ ...(await client.apiCall(method, args)) }));
       if (!result.ok && result.problem.retryAfterMs !== null) deps.limiter.pause(place, result.problem.retryAfterMs);
@@ -138,6 +138,9 @@ export function sdkLogger(log: Log): Logger {
     },
   };
 }
+
+/** The caller no longer wanted the call when its turn had come. */
+export const waitedTooLong = "waited_too_long";
 
 const heldBack: Problem = { kind: "retry", code: "ratelimited", messages: [], retryAfterMs: null, uncertain: false };
 

@@ -105,7 +105,11 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       await socket?.start(Math.max(1, untilMs - deps.clock.nowMs()));
       phase = "started";
     },
-    ready: () => phase === "started" && lostBecause === null && (socket === null || socket.connected() > 0),
+    ready: () =>
+      phase === "started" &&
+      lostBecause === null &&
+      parts.trouble.setup === null &&
+      (socket === null || socket.connected() > 0),
     lost: (reason) => {
       lostBecause = reason;
       deps.log.error({ reason }, "slack has taken the installation away");
@@ -134,6 +138,8 @@ interface Parts {
   timers: Timers;
   identity: { known: Identity | null };
   home: { publish: (userId: string) => Promise<Problem | null> };
+  /** Slack refuses our token for what we send, by its code; null while it does not. */
+  trouble: { setup: string | null };
 }
 
 function assemble(given: EdgeDeps): Parts {
@@ -144,6 +150,7 @@ function assemble(given: EdgeDeps): Parts {
   const dispatcher = given.dispatcher ?? null;
   const identity: Parts["identity"] = { known: null };
   const home: Parts["home"] = { publish: async () => null };
+  const trouble: Parts["trouble"] = { setup: null };
   const deps = { ...given, timers, metrics, random, dispatcher, apiUrl: config.apiUrl };
   const limiter = createLimiter({ clock, timers });
   const api = createSlackApi({ ...deps, botToken: config.botToken, limiter });
@@ -161,9 +168,14 @@ function assemble(given: EdgeDeps): Parts {
     api,
     botUserId: () => identity.known?.userId ?? null,
     publishHome: (userId) => home.publish(userId),
-    onSent: (row, sent) => notePosted(given, row, sent),
-    onProblem: (row, problem, givenUp) =>
-      log.error({ key: row.key, channel: row.channel, code: problem.code, givenUp }, "a message waits or was given up"),
+    onSent: async (row, sent) => {
+      trouble.setup = null;
+      await notePosted(given, row, sent);
+    },
+    onProblem: (row, problem, givenUp) => {
+      if (problem.kind === "setup") trouble.setup = problem.code;
+      log.error({ key: row.key, channel: row.channel, code: problem.code, givenUp }, "a message waits or was given up");
+    },
   });
   return {
     app,
@@ -173,6 +185,7 @@ function assemble(given: EdgeDeps): Parts {
     timers,
     identity,
     home,
+    trouble,
     whisper: createWhisper({ api, content, log }),
     people: createPeople({ api, clock, log, groups: given.groups, teamId: () => identity.known?.teamId ?? null }),
     socket: config.mode === "socket" ? createSocketReceiver({ ...deps, intake, appToken: config.appToken }) : null,
@@ -217,7 +230,7 @@ function createApp(
 /** Waits for Slack as long as it is only not there; a refused token is told at once. */
 async function identify(deps: EdgeDeps, parts: Parts, untilMs: number): Promise<Identity> {
   for (let failures = 0; ; failures++) {
-    const answer = await parts.api.call("auth.test", {}, "interactive");
+    const answer = await parts.api.call("auth.test", {}, "bulk");
     if (answer.ok) {
       const of = (name: string) => String(answer.data[name] ?? "");
       return { userId: of("user_id"), botId: of("bot_id"), teamId: of("team_id") };

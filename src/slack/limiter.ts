@@ -7,7 +7,7 @@ export type Urgency = "interactive" | "first" | "bulk";
 
 export interface CallPlace {
   method: string;
-  /** Set for methods that Slack limits per channel. */
+  /** Counts for posts, which Slack limits per channel; a pause for one channel leaves the others alone. */
   channel: string | null;
 }
 
@@ -57,10 +57,8 @@ export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
   const bucketsOf = ({ method, channel }: CallPlace): Bucket[] => {
     const perMinute = callsPerMinute[method] ?? unlistedPerMinute;
     const own = bucket(method, perMinute * burstShare, (perMinute * (1 - burstShare)) / 60_000);
-    if (channel === null) return [own];
-    // A pause asked for while posting concerns one channel; other methods only have the method's own bucket.
-    const spacing = method === "chat.postMessage" ? 1 / limits.slackChannelSpacingMs : Number.POSITIVE_INFINITY;
-    return [bucket(`${method} ${channel}`, 1, spacing), own];
+    if (channel === null || method !== "chat.postMessage") return [own];
+    return [bucket(`${method} ${channel}`, 1, 1 / limits.slackChannelSpacingMs), own];
   };
   const pump = () => {
     cancelWake();
@@ -133,7 +131,7 @@ function take(needed: Bucket[]): void {
 
 /** Fills the bucket up to now; 0 when a call may go. */
 function waitMsOf(one: Bucket, nowMs: number): number {
-  const gained = one.perMs === Number.POSITIVE_INFINITY ? one.capacity : Math.max(0, nowMs - one.atMs) * one.perMs;
+  const gained = Math.max(0, nowMs - one.atMs) * one.perMs;
   one.tokens = Math.min(one.capacity, one.tokens + gained);
   one.atMs = nowMs;
   const pausedMs = Math.max(0, one.pausedUntilMs - nowMs);

@@ -1,5 +1,6 @@
 import { limits } from "../core/limits.ts";
 import { type MessageRef, type Outgoing, parseSent, type Sent } from "../core/outgoing.ts";
+import { waitedTooLong } from "./clients.ts";
 import type { ContentSender } from "./content.ts";
 import type { Edits } from "./edits.ts";
 import { findPosted, metadataType } from "./find-posted.ts";
@@ -155,6 +156,7 @@ async function threadOf(
 }
 
 function failed(deps: SendDeps, row: ClaimedRow, problem: Problem): Outcome {
+  if (problem.code === waitedTooLong) return { problem: null, afterMs: 0 };
   switch (problem.kind) {
     case "retry":
     case "invite":

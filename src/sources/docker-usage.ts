@@ -15,7 +15,9 @@ export function parseUsage(masked: unknown): EngineUsage {
   const caches = list(root["BuildCache"]).map(object);
   const unused = images.filter((image) => number(image["Containers"]) === 0);
   return {
-    unusedImageBytes: sum(unused.map((image) => (number(image["Size"]) ?? 0) - Math.max(0, number(image["SharedSize"]) ?? 0))),
+    unusedImageBytes: sum(
+      unused.map((image) => (number(image["Size"]) ?? 0) - Math.max(0, number(image["SharedSize"]) ?? 0)),
+    ),
     buildCacheBytes: sum(caches.filter((cache) => cache["InUse"] !== true).map((cache) => number(cache["Size"]) ?? 0)),
   };
 }

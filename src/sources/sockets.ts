@@ -15,9 +15,10 @@ export interface SocketRow {
 export function parseSockets(text: string): SocketRow[] {
   const rows: SocketRow[] = [];
   for (const line of text.split("\n")) {
-    const match = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) ([0-9A-F]{8}):[0-9A-F]{8} [0-9A-F]{2}:[0-9A-F]+ ([0-9A-F]{8})/.exec(
-      line,
-    );
+    const match =
+      /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) ([0-9A-F]{8}):[0-9A-F]{8} [0-9A-F]{2}:[0-9A-F]+ ([0-9A-F]{8})/.exec(
+        line,
+      );
     if (match === null) continue;
     const [, local = "", localPort = "", remote = "", remotePort = "", state = "", sent = "0", again = "0"] = match;
     rows.push({

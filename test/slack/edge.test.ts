@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { actionIds, buttonValue } from "../../src/core/buttons.ts";
-import { messagesIn, moving, type OpenEdge, openEdge, postRow, until } from "./open-edge.ts";
+import { messagesIn, type OpenEdge, openEdge, postRow, until } from "./open-edge.ts";
 
 const channel = "C0INCIDENTS";
 const hash = "ab".repeat(32);

@@ -183,6 +183,7 @@ export async function moving<T>(clock: RoomClock, work: Promise<T>, stepMs = 250
   const watched = work.finally(() => {
     ended = true;
   });
+  watched.catch(() => {});
   for (let steps = 0; !ended && steps < 20_000; steps++) {
     await settle();
     if (!ended) await clock.advance(stepMs);

@@ -103,8 +103,9 @@ export const otherStorePatterns: readonly LogPattern[] = [
     "redis-oom",
     "peer-out-of-memory",
     "redis",
-    "oom command not allowed",
-    /OOM command not allowed when used memory > 'maxmemory'/,
+    "command not allowed when used memory",
+    // redis-py takes the error's first word for its class and prints the rest.
+    /command not allowed when used memory > '?maxmemory/,
     "Redis, server.c",
   ),
   wording("redis-misconf", "peer-misconf", "redis", "misconf", /MISCONF (?:Redis|Errors|Valkey)/, "Redis, server.c"),

@@ -150,7 +150,7 @@ export const postgresClientPatterns: readonly LogPattern[] = [
     "peer-role-missing",
     "postgres",
     ['role "', "is not permitted to log in", "permission denied for"],
-    /role "(?<role>[^"]{1,64})" (?:does not exist|is not permitted to log in)|permission denied for (?:table|relation|schema|database|sequence|function) (?<object>[^\s]{1,64})/,
+    /[Rr]ole "(?<role>[^"]{1,64})" (?:does not exist|is not permitted to log in)|permission denied for (?:table|relation|schema|database|sequence|function) (?<object>[^\s]{1,64})/,
     "PostgreSQL, miscinit.c and aclchk.c",
   ),
   wording(

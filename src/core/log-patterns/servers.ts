@@ -73,6 +73,14 @@ export const serverPatterns: readonly LogPattern[] = [
     /database system is shut down/,
     "PostgreSQL, xlog.c",
   ),
+  wording(
+    "chrome-shm",
+    "server-shm-too-small",
+    null,
+    ["/dev/shm"],
+    /\/dev\/shm[^\n]{0,120}(?:No space left on device|ENOSPC|too small|is full)|(?:No space left on device|ENOSPC)[^\n]{0,120}\/dev\/shm/,
+    "errno ENOSPC on /dev/shm; Chromium",
+  ),
   wording("pg-panic", "server-panic", "postgres", "panic:", /PANIC:\s+(?<problem>.{1,200})/, "PostgreSQL, elog.c"),
   wording(
     "pg-out-of-memory",
@@ -182,8 +190,8 @@ export const serverPatterns: readonly LogPattern[] = [
     "pg-slot-retains",
     "server-replication-slot",
     "postgres",
-    ["replication slot", "max_slot_wal_keep_size", "decoding for slot", "pg_create_"],
-    /replication slot|max_slot_wal_keep_size|logical decoding for slot|pg_create_(?:physical|logical)_replication_slot/,
+    ["replication slot", "max_slot_wal_keep_size", "logical decoding", "pg_create_"],
+    /replication slot|max_slot_wal_keep_size|logical decoding (?:for slot|found (?:initial|consistent))|pg_create_(?:physical|logical)_replication_slot/,
     "PostgreSQL, slot.c",
   ),
   wording(
@@ -198,8 +206,8 @@ export const serverPatterns: readonly LogPattern[] = [
     "redis-save-killed",
     "server-child-save-killed",
     "redis",
-    "background saving terminated by signal",
-    /Background saving terminated by signal (?<signal>\d+)/,
+    ["background saving terminated by signal", "background aof rewrite terminated by signal"],
+    /(?:Background saving|Background AOF rewrite) terminated by signal (?<signal>\d+)/,
     "Redis, rdb.c",
   ),
   wording(

@@ -4,7 +4,7 @@ import type { SignalKind } from "../log-signals.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { isDatabaseServer } from "../storage.ts";
 import { complaintsOf, told, toldByCallers } from "../told.ts";
-import { type ContainerView, cite, type World } from "../world.ts";
+import { type ContainerView, cite, containerOf, type World } from "../world.ts";
 import { givenTwice } from "./wrong-peer.ts";
 
 /**
@@ -112,23 +112,7 @@ function rejected(world: World, view: ContainerView, state: Fact): Finding[] {
   const said = complaintsAbout(world, view, ["peer-access-rejected"]);
   if (said.signals.length === 0) return [];
   const client = part(said, "client");
-  const plain = said.signals.every((signal) => /no encryption|SSL off/i.test(signal.line.text));
-  const refusing = said.callers.map(({ caller }) => plainByChoice(caller)).find((found) => found !== null) ?? null;
-  const tls = serverSpeaksTls(view);
-  if (plain && refusing !== null && tls !== null) {
-    const caller = said.callers.find((entry) => plainByChoice(entry.caller) !== null)?.caller as ContainerView;
-    return [
-      faultAt(caller, {
-        cause: "ssl-required",
-        summary: `${view.name} insists on TLS and ${caller.name} is set not to use it`,
-        facts: [...said.facts, refusing, tls],
-        witnesses: [...said.witnesses, "docker-inspect"],
-        onsetMs: said.onsetMs,
-        weight: weight.proven,
-        advice: [`Set the TLS mode of ${caller.name} to require or prefer.`],
-      }),
-    ];
-  }
+  if (said.callers.some(({ caller }) => isPlainAgainstTls(caller, view, said))) return [];
   return [
     faultAt(view, {
       cause: "pg-hba-reject",
@@ -137,14 +121,26 @@ function rejected(world: World, view: ContainerView, state: Fact): Finding[] {
       witnesses: said.witnesses,
       onsetMs: said.onsetMs,
       weight: said.weight,
-      advice: [`Add a line for the client's network to pg_hba.conf of ${view.name} and reload it; the password is not the matter.`],
+      advice: [
+        `Add a line for the client's network to pg_hba.conf of ${view.name} and reload it; the password is not the matter.`,
+      ],
     }),
   ];
 }
 
+/** The refusal names a connection without encryption, the client is set not to encrypt, and the server can. */
+function isPlainAgainstTls(client: ContainerView, server: ContainerView, said: Pick<Complaints, "signals">): boolean {
+  const plain = said.signals.every((signal) => /no encryption|SSL off/i.test(signal.line.text));
+  return plain && plainByChoice(client) !== null && serverSpeaksTls(server) !== null;
+}
+
 /** The client's own setting forbids TLS. */
 function plainByChoice(view: ContainerView): Fact | null {
-  const setting = view.inspect?.value.env.find((variable) => /sslmode=disable|ssl=(?:false|0|off)/i.test(variable.value) || (/SSL_?MODE/i.test(variable.name) && /^(?:disable|off|false|0)$/i.test(variable.value)));
+  const setting = view.inspect?.value.env.find(
+    (variable) =>
+      /sslmode=disable|ssl=(?:false|0|off)/i.test(variable.value) ||
+      (/SSL_?MODE/i.test(variable.name) && /^(?:disable|off|false|0)$/i.test(variable.value)),
+  );
   return setting === undefined || view.inspect === null
     ? null
     : cite(view.inspect, `Config.Env ${setting.name} switches TLS off`, view.name);
@@ -158,26 +154,54 @@ function serverSpeaksTls(view: ContainerView): Fact | null {
 }
 
 function atClient(world: World, view: ContainerView): Finding[] {
-  return [...stalePassword(world, view), ...insistsOnTls(world, view)];
+  return [...stalePassword(world, view), ...insistsOnTls(world, view), ...avoidsTls(world, view)];
+}
+
+function avoidsTls(world: World, view: ContainerView): Finding[] {
+  return complaintsOf(world, view, ["peer-access-rejected"]).flatMap(({ edge, told: said }) => {
+    const server = containerOf(world, { host: edge.to.host, containerId: edge.to.containerId });
+    if (server === null || !isPlainAgainstTls(view, server, said)) return [];
+    const facts = [plainByChoice(view), serverSpeaksTls(server)].filter((fact) => fact !== null);
+    return [
+      faultAt(view, {
+        cause: "ssl-required",
+        summary: `${server.name} insists on TLS and ${view.name} is set not to use it`,
+        facts: [...said.facts, ...facts],
+        witnesses: ["docker-logs", "docker-inspect"],
+        onsetMs: said.signals[0]?.line.atMs ?? null,
+        weight: weight.proven,
+        advice: [`Set the TLS mode of ${view.name} to require or prefer.`],
+      }),
+    ];
+  });
 }
 
 /** The server knows the role and refuses its password: what the container was created with is no longer true. */
 function stalePassword(world: World, view: ContainerView): Finding[] {
   const seen = view.inspect;
-  const found = complaintsOf(world, view, ["peer-auth-failed"]).find(({ told: said }) => said.last.technology !== "redis");
+  const found = complaintsOf(world, view, ["peer-auth-failed"]).find(
+    ({ told: said }) => said.last.technology !== "redis",
+  );
   if (seen === null || found === undefined) return [];
   const { edge, told: said } = found;
-  const server = world.containers.find((other) => other.id === edge.to.containerId && other.host === edge.to.host) ?? null;
+  const server =
+    world.containers.find((other) => other.id === edge.to.containerId && other.host === edge.to.host) ?? null;
   // PostgreSQL tells clients a missing role as a wrong password; only its own log says which it is.
   if (server !== null && complaintsAbout(world, server, ["peer-role-missing"]).signals.length > 0) return [];
   const heard = server === null ? null : told(world, server, ["peer-auth-failed", "server-auth-failed"]);
-  const secrets = seen.value.env.filter((variable) => /PASS(?:WORD|WD)?|SECRET|_URL$|_URI$|_DSN$|TOKEN/i.test(variable.name));
+  const secrets = seen.value.env.filter((variable) =>
+    /PASS(?:WORD|WD)?|SECRET|_URL$|_URI$|_DSN$|TOKEN/i.test(variable.name),
+  );
   const twice = secrets.map((variable) => givenTwice(view, variable.name)).find((fact) => fact !== null) ?? null;
   const names = secrets.map((variable) => variable.name);
   const facts = [
     ...said.facts,
     ...(heard?.facts ?? []),
-    cite(seen, `created ${seen.value.createdAtMs === null ? "earlier" : new Date(seen.value.createdAtMs).toISOString()} with ${names.join(", ") || "no secret in its environment"}`, view.name),
+    cite(
+      seen,
+      `created ${seen.value.createdAtMs === null ? "earlier" : new Date(seen.value.createdAtMs).toISOString()} with ${names.join(", ") || "no secret in its environment"}`,
+      view.name,
+    ),
     ...(twice === null ? [] : [twice]),
   ];
   return [
@@ -215,7 +239,11 @@ function insistsOnTls(world: World, view: ContainerView): Finding[] {
         : `${peer} insists on TLS and ${view.name} does not speak it`,
       facts: [
         ...found.told.facts,
-        cite(seen, setting === undefined ? "State.Status=running" : `Config.Env ${setting.name} sets the TLS mode`, view.name),
+        cite(
+          seen,
+          setting === undefined ? "State.Status=running" : `Config.Env ${setting.name} sets the TLS mode`,
+          view.name,
+        ),
       ],
       witnesses: ["docker-logs", ...(setting === undefined ? [] : ["docker-inspect"])],
       onsetMs: found.told.signals[0]?.line.atMs ?? null,

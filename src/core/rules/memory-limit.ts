@@ -1,8 +1,9 @@
-import { type Death, describeKill, lastDeath, memoryKills, rememberedDeaths } from "../death.ts";
+import { type Death, describeEvent, describeKill, isOwnLimit, lastDeath, memoryKills, rememberedDeaths } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import type { OomKill } from "../kernel-log.ts";
 import { limits } from "../limits.ts";
+import { type MemoryReason, memoryReason } from "../memory-reason.ts";
 import type { ContainerInspect } from "../readings.ts";
 import { bytesText, faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../world.ts";
@@ -14,20 +15,76 @@ import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../worl
  */
 export const memoryLimit: Rule = {
   name: "memory-limit",
-  causes: ["cgroup-oom-main", "cgroup-oom-child", "oom-crash-loop", "oom-self-healed"],
+  causes: [
+    "cgroup-oom-main",
+    "cgroup-oom-child",
+    "oom-crash-loop",
+    "oom-self-healed",
+    "oom-leak",
+    "oom-spike",
+    "limit-lowered-live",
+    "jvm-heap-over-limit",
+    "shm-tmpfs-oom",
+    "pg-shared-buffers-over-limit",
+    "pg-work-mem-fanout",
+    "pg-backend-oom-recovery",
+    "redis-bgsave-oom",
+  ],
   needs: ["docker-inspect", "kernel-log"],
   evaluate(world, view) {
     const inspect = view.inspect?.value;
     if (inspect === undefined || view.inspect === null) return [];
     const deaths = memoryDeaths(world, view);
     const last = lastDeath(world, view);
-    if (isLooping(inspect, deaths, world, view)) return [crashLoop(world, view, inspect, deaths)];
-    if (!inspect.running && last !== null && isMemoryDeath(last)) return [killedAtLimit(world, view, inspect, last)];
-    if (inspect.running && last !== null && isMemoryDeath(last)) return [selfHealed(world, view, inspect, last)];
-    if (inspect.running) return childKilled(world, view, inspect);
-    return [];
+    const found = plainFindings(world, view, inspect, deaths, last);
+    const kill =
+      (last !== null && isMemoryDeath(last) ? last.kill : null) ??
+      killsOfRun(world, view, inspect).at(-1) ??
+      memoryKills(world, view).at(-1) ??
+      null;
+    return found.map((finding) =>
+      refined(
+        finding,
+        memoryReason({
+          world,
+          view,
+          kill,
+          atMs: finding.onsetMs,
+          deaths,
+          survived: finding.cause === "cgroup-oom-child",
+        }),
+      ),
+    );
   },
 };
+
+/** What can be said from who died and what came after, before any reason for it. */
+function plainFindings(
+  world: World,
+  view: ContainerView,
+  inspect: ContainerInspect,
+  deaths: Death[],
+  last: Death | null,
+): Finding[] {
+  if (isLooping(inspect, deaths, world, view)) return [crashLoop(world, view, inspect, deaths)];
+  if (last !== null && isMemoryDeath(last))
+    return [inspect.running ? selfHealed(world, view, inspect, last) : killedAtLimit(world, view, inspect, last)];
+  return inspect.running ? childKilled(world, view, inspect) : [];
+}
+
+/** The same kill under the more specific cause: what was seen stays, the reason is added. */
+function refined(finding: Finding, reason: MemoryReason | null): Finding {
+  if (reason === null) return finding;
+  return {
+    ...finding,
+    cause: reason.cause,
+    summary: reason.summary,
+    facts: [...finding.facts, ...reason.facts],
+    witnesses: [...new Set([...finding.witnesses, ...reason.witnesses])],
+    advice: reason.advice,
+    measures: { ...finding.measures, ...reason.measures },
+  };
+}
 
 /** Killed at the own limit for certain, or by memory as far as can be told while a limit is set. */
 function isMemoryDeath(death: Death): boolean {
@@ -125,7 +182,7 @@ function selfHealed(world: World, view: ContainerView, inspect: ContainerInspect
 /** A task died at the limit in the run that goes on: the flag shows it only since engine 23, the kernel always. */
 function childKilled(world: World, view: ContainerView, inspect: ContainerInspect): Finding[] {
   const kernel = hostOf(world, view.host)?.kernel;
-  const kills = memoryKills(world, view).filter((kill) => kill.scope === "memcg" && inRun(kill, inspect));
+  const kills = killsOfRun(world, view, inspect);
   const counted = view.cgroup?.value.oomKills ?? 0;
   const oomEvents = view.events.filter(
     (event) => event.action === "oom" && (inspect.startedAtMs === null || event.atMs >= inspect.startedAtMs),
@@ -136,8 +193,12 @@ function childKilled(world: World, view: ContainerView, inspect: ContainerInspec
     ...(oomEvents.length > 0 ? ["docker-events"] : []),
   ];
   const last = kills.at(-1);
-  if (last === undefined && counted === 0) return [];
+  // With neither the kernel's word nor the counter's, the server's own word and the engine's event stand in for them.
+  const said = view.signals.some((signal) => signal.kind === "server-child-killed" && signal.parts["signal"] === "9");
+  if (last === undefined && counted === 0 && !(said && oomEvents.length > 0)) return [];
   const facts: Fact[] = [...limitFacts(view, inspect)];
+  const events = hostOf(world, view.host)?.events;
+  if (events != null && oomEvents.length > 0) facts.push(cite(events, oomEvents.slice(-2).map(describeEvent).join(", "), view.name));
   if (kernel != null && last !== undefined) facts.push(cite(kernel, describeKill(last), view.name));
   if (view.cgroup !== null && counted > 0)
     facts.push(cite(view.cgroup, `oom_kill ${counted} in the running container's cgroup`, view.name));
@@ -154,6 +215,13 @@ function childKilled(world: World, view: ContainerView, inspect: ContainerInspec
       measures: measuresOf(world, view, last ?? null),
     }),
   ];
+}
+
+/** Kills at the own limit since the present run began. */
+function killsOfRun(world: World, view: ContainerView, inspect: ContainerInspect): OomKill[] {
+  return memoryKills(world, view).filter(
+    (kill) => kill.scope === "memcg" && isOwnLimit(view, kill) && inspect.running && inRun(kill, inspect),
+  );
 }
 
 function inRun(kill: OomKill, inspect: ContainerInspect): boolean {
@@ -176,9 +244,12 @@ function limitFacts(view: ContainerView, inspect: ContainerInspect): Fact[] {
 function measuresOf(world: World, view: ContainerView, kill: OomKill | null): Record<string, number> {
   const measures: Record<string, number> = {};
   const sum = (kill?.anonRssKb ?? 0) + (kill?.shmemRssKb ?? 0);
-  const usage = kill?.memory?.usageKb ?? null;
-  const peak = Math.max(sum * 1024, usage === null ? 0 : usage * 1024, view.cgroup?.value.memoryPeakBytes ?? 0);
+  // What was swapped out was needed too; kernels before 5.0 and version 1 count both together.
+  const usage = Math.max(kill?.memory?.usageKb ?? 0, kill?.memorySwap?.usageKb ?? 0);
+  const peak = Math.max(sum * 1024, usage * 1024, view.cgroup?.value.memoryPeakBytes ?? 0);
   if (peak > 0) measures["peakBytes"] = peak;
+  if (kill?.memory?.limitKb != null) measures["killLimitBytes"] = kill.memory.limitKb * 1024;
+  if (kill?.totalVmKb != null) measures["addressSpaceBytes"] = kill.totalVmKb * 1024;
   const limit = view.inspect?.value.memoryLimitBytes;
   if (limit != null) measures["limitBytes"] = limit;
   const available = hostOf(world, view.host)?.facts?.value.memoryAvailableBytes;

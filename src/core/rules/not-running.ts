@@ -2,8 +2,12 @@ import type { Cause } from "../causes.ts";
 import type { Death } from "../death.ts";
 import { lastDeath } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
+import type { Fact } from "../evidence.ts";
+import { limits } from "../limits.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
-import { type ContainerView, cite, hostOf, type World } from "../world.ts";
+import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../world.ts";
+import { cpuLimitEnded } from "./resource-limits.ts";
+import { endedWithReboot } from "./daemon-start.ts";
 
 /**
  * It does not run, and the order of events says who ended it. Exit 137 has nine histories; only the sequence of
@@ -19,6 +23,7 @@ export const notRunning: Rule = {
     "human-stop",
     "external-sigkill",
     "daemon-restarted-no-policy",
+    "pg-smart-shutdown-timeout",
     "unknown-cause",
   ],
   needs: ["docker-inspect", "docker-events"],
@@ -26,6 +31,7 @@ export const notRunning: Rule = {
     const inspect = view.inspect?.value;
     if (view.inspect === null || inspect === undefined || inspect.running || inspect.restarting || inspect.paused)
       return [];
+    if (endedWithReboot(world, view)) return [];
     const death = lastDeath(world, view);
     if (death === null) return neverStarted(world, view);
     switch (death.kind) {
@@ -40,6 +46,7 @@ export const notRunning: Rule = {
         ];
       case "stop-grace":
         return [
+          smartShutdown(view, death) ??
           ended(
             view,
             death,
@@ -51,14 +58,7 @@ export const notRunning: Rule = {
       case "stop-clean":
         return [stoppedClean(world, view, death)];
       case "outside-kill":
-        return [
-          ended(
-            view,
-            death,
-            "external-sigkill",
-            `${view.name} was killed from outside Docker: no kill through Docker and no kernel memory kill in a window that is covered`,
-          ),
-        ];
+        return cpuLimitEnded(world, view, death) ? [] : [outsideKill(world, view, death)];
       case "daemon-stop":
         return [
           ended(
@@ -69,6 +69,7 @@ export const notRunning: Rule = {
           ),
         ];
       case "unknown-kill":
+        if (cpuLimitEnded(world, view, death)) return [];
         return [
           {
             ...ended(
@@ -84,12 +85,73 @@ export const notRunning: Rule = {
       case "parent-limit":
       case "host-memory":
       case "memory-unproven":
-      case "own-exit":
       case "start-failed":
         return [];
+      case "own-exit":
+        return saidItWasStopped(world, view, death)
+          ? [{ ...stoppedClean(world, view, death), weight: weight.told, witnesses: ["docker-logs"] }]
+          : [];
     }
   },
 };
+
+/** SIGKILL, or another end from outside, with the engine's and the kernel's silence proven. */
+function outsideKill(world: World, view: ContainerView, death: Death): Finding {
+  const killer = userSpaceKill(world, view, death);
+  const finding = ended(
+    view,
+    death,
+    "external-sigkill",
+    `${view.name} was killed from outside Docker (exit ${death.exitCode}): no kill through Docker and no kernel memory kill in a window that is covered${killer === null ? "" : `; a memory guard of the host says it killed then`}`,
+    "Look on the host for who sent the signal: a script, a monitoring agent, a memory guard (earlyoom, systemd-oomd), an operator.",
+  );
+  return killer === null ? finding : { ...finding, facts: [...finding.facts, killer] };
+}
+
+function userSpaceKill(world: World, view: ContainerView, death: Death): Fact | null {
+  const kernel = hostOf(world, view.host)?.kernel;
+  const fault = kernel?.value.faults.find(
+    (entry) =>
+      entry.kind === "user-space-kill" &&
+      entry.atMs !== null &&
+      death.atMs !== null &&
+      Math.abs(death.atMs - entry.atMs) <= limits.killBeforeDeathMs,
+  );
+  return kernel == null || fault === undefined ? null : cite(kernel, fault.text, view.name);
+}
+
+/** Killed once from outside and brought back by its policy: over, and worth telling while it explains the report. */
+function killedAndBack(world: World, view: ContainerView, death: Death): Finding[] {
+  const recent = death.atMs !== null && hostNowMs(world, view.host) - death.atMs < limits.loopWindowMs;
+  const deaths = view.events.filter((event) => event.action === "die").length;
+  if (death.kind !== "outside-kill" || !recent || deaths > 1 || cpuLimitEnded(world, view, death)) return [];
+  return [{ ...outsideKill(world, view, death), past: true, weight: weight.told }];
+}
+
+/** PostgreSQL waits for its clients after TERM (smart shutdown) and is killed at the end of the grace period. */
+function smartShutdown(view: ContainerView, death: Death): Finding | null {
+  const last = view.signals.findLast((signal) => signal.kind.startsWith("server-shutdown"));
+  const asked = view.signals.findLast((signal) => signal.kind === "server-shutdown-smart");
+  const forThisEnd = asked?.line.atMs == null || death.atMs === null || death.atMs - asked.line.atMs <= limits.recentTroubleMs;
+  if (asked === undefined || last !== asked || view.logs === null || !forThisEnd) return null;
+  const finding = ended(
+    view,
+    death,
+    "pg-smart-shutdown-timeout",
+    `${view.name} was stopped through Docker, waited for its connected clients (smart shutdown) and was killed at the end of the grace period; its data is not damaged`,
+    "Give it the stop signal SIGINT (stop_signal), which ends sessions at once, or a longer stop_grace_period. The next start replays the log: wait for it.",
+  );
+  return { ...finding, facts: [...finding.facts, cite(view.logs, asked.line.text, view.name)], witnesses: [...finding.witnesses, "docker-logs"] };
+}
+
+/** Exit 0 in a window that is not covered: only its own last words can tell a stop from an end of its own. */
+function saidItWasStopped(world: World, view: ContainerView, death: Death): boolean {
+  const covered = hostOf(world, view.host)?.events?.value.completeSinceMs ?? null;
+  if (death.exitCode !== 0 || death.atMs === null || (covered !== null && covered <= death.atMs - limits.stopVisibleMs)) return false;
+  return (view.logs?.value.lines.slice(-10) ?? []).some(({ text }) =>
+    /received (?:fast|smart|immediate) shutdown request|SIGTERM|SIGQUIT|signal (?:15|3)\b|User requested shutdown|[Ss]hutting down/.test(text),
+  );
+}
 
 const graceAdvice = "Give it a longer stop grace period (stop_grace_period), or make it react to its stop signal.";
 

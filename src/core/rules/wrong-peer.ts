@@ -245,7 +245,11 @@ function losingValue(world: World, view: ContainerView, reference: PeerReference
   const alive = named.find((peer) => isAlive(resolvePeer(world, view, peer.host, peer.port)));
   return view.image === null || alive === undefined
     ? null
-    : cite(view.image, `the image sets ${name} to ${place(alive)}, which is there; the container's own value overrides it`, view.name);
+    : cite(
+        view.image,
+        `the image sets ${name} to ${place(alive)}, which is there; the container's own value overrides it`,
+        view.name,
+      );
 }
 
 /** Two values of one variable in the container's own list; the process gets the last one. */
@@ -257,7 +261,11 @@ export function givenTwice(view: ContainerView, name: string): Fact | null {
 }
 
 function isAlive(resolution: Resolution): boolean {
-  return resolution.kind === "container" && resolution.via !== "name-elsewhere" && resolution.view.inspect?.value.running === true;
+  return (
+    resolution.kind === "container" &&
+    resolution.via !== "name-elsewhere" &&
+    resolution.view.inspect?.value.running === true
+  );
 }
 
 /** `DATABASE_URL`, `DB_HOST` and `PGHOST` are three names of one setting. */

@@ -9,28 +9,23 @@ import type { Truth } from "./card.ts";
 const clock = { nowMs: () => Date.now() };
 
 /** Asks the lab's engine as a person would ask, over SSH, with nothing remembered from before. */
-export async function askLab(lab: Lab, truth: Truth): Promise<Investigation> {
-  const { host: address, port, user, identityFile, hostKey } = lab.ssh;
+export async function askLab(labs: readonly Lab[], truth: Omit<Truth, "shows" | "undo">): Promise<Investigation> {
+  const names = labs.map((_, at) => `prod-${at + 1}`);
+  const addresses = await Promise.all(labs.map((lab) => (labs.length === 1 ? lab.ssh.host : outsideAddress(lab))));
   const common = {
-    dockerSocket: lab.dockerSocket,
     remediateDockerSocket: null,
     kernelLog: "auto" as const,
     labels: {},
   };
-  const ssh = {
-    local: false as const,
-    address,
-    alias: null,
-    port,
-    user,
-    identityFile,
-    agentSocket: null,
-    remediateIdentityFile: null,
-    remediateUser: null,
-    hostKey,
-    knownHostsFile: null,
-  };
-  const hosts = createHostDirectory({ hosts: [{ name: "prod-1", ...common, ...ssh }], clock });
+  const hosts = createHostDirectory({
+    hosts: labs.map((lab, at) => ({
+      name: names[at] as string,
+      dockerSocket: lab.dockerSocket,
+      ...common,
+      ...loginOf(lab),
+    })),
+    clock,
+  });
   const services =
     truth.probes === undefined
       ? []
@@ -46,8 +41,8 @@ export async function askLab(lab: Lab, truth: Truth): Promise<Investigation> {
         ];
   const question: Question = {
     target: { service: truth.service, symptom: truth.symptom ?? "http-500", host: null },
-    hosts: ["prod-1"],
-    settings: { hosts: [{ name: "prod-1", address }], services },
+    hosts: names,
+    settings: { hosts: names.map((name, at) => ({ name, address: addresses[at] ?? null })), services },
     nowMs: clock.nowMs(),
   };
   try {
@@ -70,4 +65,26 @@ function readerOf<T>(readers: ReadonlyMap<string, T>, name: string): T {
   const reader = readers.get(name);
   if (reader === undefined) throw new Error(`no reader for ${name}`);
   return reader;
+}
+
+function loginOf(lab: Lab) {
+  const { host: address, port, user, identityFile, hostKey } = lab.ssh;
+  return {
+    local: false as const,
+    address,
+    alias: null,
+    port,
+    user,
+    identityFile,
+    agentSocket: null,
+    remediateIdentityFile: null,
+    remediateUser: null,
+    hostKey,
+    knownHostsFile: null,
+  };
+}
+
+/** Where the other host's containers reach this one: what a configuration would name as its address. */
+export async function outsideAddress(lab: Lab): Promise<string> {
+  return (await lab.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")).trim();
 }

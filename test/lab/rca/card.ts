@@ -13,6 +13,8 @@ export interface Card {
   family: Family;
   /** One line for the table and the docs. */
   about: string;
+  /** 2 for cards that play on two hosts, prod-1 and prod-2. */
+  hosts?: 2;
   /** Puts the fault on the stage and says what is true. Names, sizes, programs and wordings vary with `stage.random`. */
   inject(stage: Stage): Promise<Truth>;
 }
@@ -37,6 +39,8 @@ export interface Truth {
   /** Probes a configuration would name for the service. */
   probes?: { path: string; expect: number }[];
   port?: number;
+  /** Takes back what the card changed outside the lab's containers. */
+  undo?(): Promise<void>;
 }
 
 /** What a run leaves behind: enough to ask the same question again without the lab. */
@@ -44,7 +48,7 @@ export interface Frozen {
   card: string;
   family: Family;
   variant: number;
-  truth: Omit<Truth, "shows">;
+  truth: Omit<Truth, "shows" | "undo">;
   question: import("../../../src/core/next-reads.ts").Question;
   readings: import("../../../src/core/evidence.ts").Reading[];
   totalMs: number;

@@ -5,17 +5,29 @@ import type { Card, Frozen } from "./card.ts";
 import { clearStage, createStage } from "./stage.ts";
 
 /** Stages one card with decoys, waits until its fault shows, asks, and freezes what was read. */
-export async function playCard(lab: Lab, card: Card, variant: number): Promise<Frozen> {
-  await clearStage(lab);
-  const stage = createStage(lab, variant, hash(`${card.id} ${variant}`));
+export async function playCard(lab: Lab, card: Card, variant: number, other: Lab | null = null): Promise<Frozen> {
+  const labs = other === null ? [lab] : [lab, other];
+  for (const each of labs) await clearStage(each);
+  const seed = hash(`${card.id} ${variant}`);
+  const second = other === null ? null : createStage(other, variant, seed);
+  if (second !== null) await second.docker("network", "create", second.network);
+  const stage = createStage(lab, variant, seed, second);
   await lab.docker("network", "create", stage.network);
   await stageDecoys(lab);
   const truth = await card.inject(stage);
-  await stage.until(`${card.id} shows`, truth.shows, 60_000);
+  const { shows, undo, ...told } = truth;
+  try {
+    await stage.until(`${card.id} shows`, shows, 60_000);
+    return await ask(labs, card, variant, told);
+  } finally {
+    await undo?.();
+  }
+}
+
+async function ask(labs: Lab[], card: Card, variant: number, told: Frozen["truth"]): Promise<Frozen> {
   const startMs = performance.now();
-  const { question, readings } = await askLab(lab, truth);
+  const { question, readings } = await askLab(labs, told);
   const totalMs = performance.now() - startMs;
-  const { shows: _, ...told } = truth;
   return { card: card.id, family: card.family, variant, truth: told, question, readings, totalMs: Math.round(totalMs) };
 }
 

@@ -35,11 +35,14 @@ function chosen(id: string): boolean {
 
 async function playLive(): Promise<Frozen[]> {
   const lab = await startLab({ name: values.lab, engine: "private", log: (line) => console.error(line) });
+  const needsTwo = cards.some((card) => chosen(card.id) && card.hosts === 2);
+  const start = (name: string) => startLab({ name, engine: "private", log: (line) => console.error(line) });
+  const other = needsTwo ? await start(`${values.lab}-b`) : null;
   const played: Frozen[] = [];
   try {
     for (const card of cards.filter((entry) => chosen(entry.id))) {
       for (let variant = Number(values.first); variant < Number(values.first) + Number(values.variants); variant += 1) {
-        const frozen = await playCard(lab, card, variant).catch((error: unknown) => {
+        const frozen = await playCard(lab, card, variant, card.hosts === 2 ? other : null).catch((error: unknown) => {
           console.error(`${card.id}.${variant}: not staged: ${error instanceof Error ? error.message : error}`);
           return null;
         });
@@ -50,6 +53,7 @@ async function playLive(): Promise<Frozen[]> {
       }
     }
   } finally {
+    await other?.stop();
     await lab.stop();
   }
   return played;

@@ -1,9 +1,13 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Lab } from "../lab.ts";
-import { eventually } from "../processes.ts";
+import { attempt, eventually, run } from "../processes.ts";
 
 /** Where one card plays: the lab's engine, emptied before each card, and seeded choices. */
 export interface Stage {
   lab: Lab;
+  /** The same for the second host of cards that need one; null otherwise. */
+  second: Stage | null;
   random: Random;
   /** Seeded names for the usual roles, so that no rule can lean on `web` and `db`. */
   names: Record<Role, string>;
@@ -15,6 +19,12 @@ export interface Stage {
   service(name: string, options: ServiceOptions): Promise<string>;
   postgres(name: string, options?: { args?: string[]; settings?: string[] }): Promise<string>;
   redis(name: string, options?: { args?: string[]; settings?: string[] }): Promise<string>;
+  /** nginx on port 80 with these lines inside its http block, logging as the official image does. */
+  nginx(name: string, http: string, args?: string[]): Promise<string>;
+  /** Runs a command of this machine inside a running container's network namespace. */
+  inNetworkOf(name: string, ...command: string[]): Promise<string>;
+  address(name: string, network?: string): Promise<string>;
+  gateway(network?: string): Promise<string>;
   /** GET through the container's own address; null when nothing answers. */
   get(name: string, port: number, path: string): Promise<{ status: number; body: string } | null>;
   /** Bounded polling; throws what was waited for. */
@@ -69,7 +79,7 @@ export function seeded(seed: number): Random {
   };
 }
 
-export function createStage(lab: Lab, variant: number, seed: number): Stage {
+export function createStage(lab: Lab, variant: number, seed: number, second: Stage | null = null): Stage {
   const random = seeded(seed);
   const names = Object.fromEntries(
     Object.entries(nameSets).map(([role, set]) => [role, set[variant % set.length]]),
@@ -77,6 +87,7 @@ export function createStage(lab: Lab, variant: number, seed: number): Stage {
   const network = (["app", "backend", "shop_default", "internal", "stack_net"] as const)[variant % 5] as string;
   const stage: Stage = {
     lab,
+    second,
     random,
     names,
     network,
@@ -112,12 +123,34 @@ export function createStage(lab: Lab, variant: number, seed: number): Stage {
         args: options.args ?? [],
         command: ["redis-server", "--protected-mode", "no", ...(options.settings ?? [])],
       }),
+    nginx: (name, http, args = []) => {
+      const config = `daemon off; error_log /dev/stderr info; pid /tmp/nginx.pid; events {} http { access_log /dev/stdout; ${http} }`;
+      const file = join(lab.dir, `nginx-${name}.conf`);
+      writeFileSync(file, config);
+      return stage.run(name, {
+        args: [...args, "--volume", `${file}:/etc/nginx/nginx.conf:ro`],
+        command: ["nginx", "-c", "/etc/nginx/nginx.conf"],
+      });
+    },
+    inNetworkOf: async (name, ...command) => {
+      const pid = (await lab.docker("inspect", "--format", "{{.State.Pid}}", name)).trim();
+      return run("nsenter", ["-t", pid, "-n", ...command]);
+    },
+    address: async (name, on) => {
+      const networks = JSON.parse(await lab.docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", name));
+      return networks[on ?? network]?.IPAddress ?? "";
+    },
+    gateway: async (on) =>
+      (await lab.docker("network", "inspect", on ?? network, "--format", "{{(index .IPAM.Config 0).Gateway}}")).trim(),
     get: (name, port, path) => getFrom(lab, name, port, path),
     until: async (what, holds, timeoutMs = 30_000) => {
       if (!(await eventually(holds, timeoutMs))) throw new Error(`waited in vain: ${what}`);
     },
     inspect: async (name) => JSON.parse(await lab.docker("inspect", name))[0],
-    logs: (name) => lab.docker("logs", "--tail", "200", name),
+    logs: async (name) => {
+      const { stdout, stderr } = await attempt("docker", ["-H", `unix://${lab.dockerSocket}`, "logs", "--tail", "200", name]);
+      return stdout + stderr;
+    },
   };
   return stage;
 }

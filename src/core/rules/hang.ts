@@ -1,0 +1,55 @@
+import { callsFrom } from "../callers.ts";
+import { recentTroubleOf } from "../own-failure.ts";
+import { faultAt, type Rule, weight } from "../rule.ts";
+import { describeProbe } from "../symptom.ts";
+import { cite } from "../world.ts";
+
+/**
+ * It takes connections and answers none, without working: no processor time to speak of, no stop signal, no peer that is
+ * blamed, and no health check that would notice. A full accept queue, a stopped process, a busy one and a blocked log
+ * have rules of their own, which outweigh this one.
+ */
+export const hang: Rule = {
+  name: "hang",
+  causes: ["no-healthcheck-hang"],
+  needs: ["docker-inspect", "http-probe", "process-facts"],
+  evaluate(world, view) {
+    const inspect = view.inspect;
+    const process = view.process;
+    if (inspect === null || process === null || !inspect.value.running || inspect.value.paused) return [];
+    if (inspect.value.health !== null && inspect.value.health.status === "unhealthy") return [];
+    const http = view.probes.filter((probe) => probe.value.kind === "http");
+    const silent = http.filter((probe) => probe.value.failure === "timeout" && !/connect/i.test(probe.value.detail));
+    if (silent.length === 0 || silent.length < http.length) return [];
+    if (/^[TtZD]/.test(process.value.state ?? "") || (process.value.listenOverflows ?? 0) > 0) return [];
+    const ports = silent.map((probe) => probe.value.port);
+    if (!process.value.listeners.some((socket) => ports.includes(socket.port))) return [];
+    if (callsFrom(world, view).some(({ edge }) => edge.failures.length > 0) || recentTroubleOf(world, view)) return [];
+    if (/^R/.test(process.value.state ?? "")) return [];
+    const first = silent[0] as (typeof silent)[number];
+    return [
+      faultAt(view, {
+        cause: "no-healthcheck-hang",
+        summary: `${view.name} hangs: it takes connections on port ${first.value.port} and answers none, while its main process sleeps; ${inspect.value.healthcheck === null ? "it has no health check, so nothing notices" : "its health check does not notice"}`,
+        facts: [
+          cite(first, describeProbe(first.value), view.name),
+          cite(
+            process,
+            `process state ${process.value.state ?? "unknown"}, waits in ${process.value.waitChannel ?? "unknown"}, listens on port ${first.value.port}, ${process.value.threads ?? "?"} threads`,
+            view.name,
+          ),
+          cite(
+            inspect,
+            `State.Status=running Healthcheck=${inspect.value.healthcheck === null ? "none" : inspect.value.healthcheck.test.join(" ")}`,
+            view.name,
+          ),
+        ],
+        witnesses: ["http-probe", "process-facts"],
+        weight: weight.told,
+        advice: [
+          `Take a stack dump of ${view.name} before restarting it, and give it a health check that asks for a real answer.`,
+        ],
+      }),
+    ];
+  },
+};

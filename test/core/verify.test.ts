@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import type { ProbeResult } from "../../src/core/readings.ts";
+import {
+  compareSnapshots,
+  type HostSnapshot,
+  probeLines,
+  type RunState,
+  runLines,
+  runStateOf,
+  snapshotOf,
+  type VerificationRound,
+  verdictOf,
+} from "../../src/core/verify.ts";
+import { fakeHost } from "../fakes/fake-host.ts";
+import { inspectOf } from "../fakes/three-steps.ts";
+import { askedAtMs, idOf, readingsOf } from "./scene.ts";
+
+const up: RunState = { status: "running", running: true, startedAtMs: 1_000, restartCount: 0, staysDown: false };
+const ended: RunState = { ...up, status: "exited", running: false, staysDown: true };
+const looping: RunState = { ...ended, status: "restarting", staysDown: false };
+const answer = (httpStatus: number): ProbeResult => ({
+  kind: "http",
+  address: "10.0.0.2",
+  port: 8000,
+  path: "/items",
+  failure: null,
+  detail: "",
+  httpStatus,
+  expectedStatus: 200,
+  durationMs: 2,
+  bodyExcerpt: null,
+  headers: {},
+  certificate: null,
+});
+
+function round(db: RunState | null, status: number | null | "none" = 200): VerificationRound {
+  const result = typeof status === "number" ? answer(status) : null;
+  return {
+    atMs: 0,
+    containers: [{ name: "db", state: db }],
+    probes: status === "none" ? [] : [{ container: "web", result }],
+  };
+}
+
+const times = (count: number, one: VerificationRound) => Array.from({ length: count }, () => one);
+
+describe("the verdict", () => {
+  const cases: [string, VerificationRound[], boolean, string | null][] = [
+    ["is open before enough looks", times(4, round(up)), false, null],
+    ["is recovered after enough good looks in a row", times(5, round(up)), false, "recovered"],
+    ["is recovered also where there is nothing to probe", times(5, round(up, "none")), false, "recovered"],
+    [
+      "forgets what was bad before the good ones",
+      [...times(9, round(up, 500)), ...times(5, round(up))],
+      false,
+      "recovered",
+    ],
+    ["is open while one of the last looks failed", [...times(4, round(up)), round(up, 500)], false, null],
+    ["starts again after a restart", [round(up), ...times(4, round({ ...up, restartCount: 1 }))], false, null],
+    ["starts again after another start", [round(up), ...times(4, round({ ...up, startedAtMs: 2_000 }))], false, null],
+    ["is not recovered when it ends and stays so", times(5, round(ended, 500)), false, "not-recovered"],
+    ["is open while the engine may start it again", times(5, round(looping, 500)), false, null],
+    ["is open when it has only just ended", [...times(4, round(up)), round(ended)], false, null],
+    ["is not recovered when the time is over and it fails", times(9, round(up, 500)), true, "not-recovered"],
+    [
+      "is not recovered when the time is over and it restarts",
+      [...times(4, round(up)), round({ ...up, restartCount: 3 })],
+      true,
+      "not-recovered",
+    ],
+    ["is not recovered when the time is over and it does not run", times(9, round(looping)), true, "not-recovered"],
+    [
+      "is inconclusive when the time is over and nothing could be read",
+      times(9, round(null, null)),
+      true,
+      "inconclusive",
+    ],
+    [
+      "is inconclusive when too few looks saw anything",
+      [...times(3, round(null)), round(up, 500), round(up, 500)],
+      true,
+      "inconclusive",
+    ],
+    [
+      "is not recovered when most looks saw it fail",
+      [...times(2, round(null)), ...times(3, round(up, 500))],
+      true,
+      "not-recovered",
+    ],
+    ["is inconclusive when the good looks are not enough", times(4, round(up)), true, "inconclusive"],
+    ["is open while a probe could not be made", times(5, round(up, null)), false, null],
+    ["is inconclusive without any look", [], true, "inconclusive"],
+  ];
+  it.each(cases)("%s", (_, rounds, over, verdict) => {
+    expect(verdictOf(rounds, 5, over)).toBe(verdict);
+  });
+});
+
+it("says how often each path answered as it should, and what runs now", () => {
+  const rounds = [round(up, 500), round(up), round(up)];
+  expect(probeLines(rounds)).toEqual(["web: GET /items on port 8000 answered 200 (2 of 3 probes as expected)"]);
+  expect(probeLines([round(up, null)])).toEqual([]);
+  expect(runLines(rounds)).toEqual(["db is running, 0 restarts"]);
+  expect(runLines([round(null)])).toEqual(["db could not be read"]);
+  expect(runLines([])).toEqual([]);
+});
+
+it("counts a container as running only when it is neither paused nor restarting", () => {
+  const db = inspectOf(fakeHost({ nowMs: () => askedAtMs }), "web");
+  expect(runStateOf(db)).toMatchObject({ running: true, staysDown: false });
+  expect(runStateOf({ ...db, paused: true }).running).toBe(false);
+  expect(runStateOf({ ...db, restarting: true }).running).toBe(false);
+  expect(runStateOf({ ...db, running: false }).staysDown).toBe(true);
+  expect(runStateOf({ ...db, running: false, restartPolicy: { name: "always", maximumRetryCount: 0 } }).staysDown).toBe(
+    false,
+  );
+});
+
+describe("the comparison", () => {
+  const one = { id: "a", name: "db", status: "running", restartCount: 0, health: "healthy" };
+  const at = (...containers: HostSnapshot["containers"]): HostSnapshot[] => [{ host: "h1", containers }];
+  const cases: [string, HostSnapshot[], HostSnapshot[], string[]][] = [
+    ["says nothing of what stayed", at(one), at(one), []],
+    ["names another status", at(one), at({ ...one, status: "exited" }), ["db: running, now exited"]],
+    ["names restarts", at(one), at({ ...one, restartCount: 2 }), ["db: 0 restarts, now 2"]],
+    ["names another health", at(one), at({ ...one, health: "unhealthy" }), ["db: health healthy, now unhealthy"]],
+    ["names another name", at(one), at({ ...one, name: "db2" }), ["db is now called db2"]],
+    ["names what is gone", at(one), at(), ["db is gone"]],
+    ["names what is new", at(), at(one), ["db is new: running"]],
+    ["names a container that was made anew", at(one), at({ ...one, id: "b" }), ["db is gone", "db is new: running"]],
+    ["leaves out what was not read before", at({ ...one, restartCount: null, health: null }), at(one), []],
+    ["leaves out what was not read after", at(one), at({ ...one, restartCount: null, health: null }), []],
+    [
+      "names a host that was not read after",
+      at(one),
+      [],
+      ["h1 could not be compared: its containers were not read afterwards"],
+    ],
+  ];
+  it.each(cases)("%s", (_, before, after, changes) => {
+    expect(compareSnapshots(before, after)).toEqual(changes);
+  });
+
+  it("is made of the list and the inspects beside it", () => {
+    const readings = readingsOf({
+      containers: [
+        { name: "db", inspect: { restartCount: 3, health: { status: "healthy", failingStreak: 0, log: [] } } },
+        { name: "web", inspect: { status: "exited" } },
+      ],
+    });
+    expect(snapshotOf("h1", readings)).toEqual({
+      host: "h1",
+      containers: [
+        { id: idOf("db"), name: "db", status: "running", restartCount: 3, health: "healthy" },
+        { id: idOf("web"), name: "web", status: "exited", restartCount: 0, health: null },
+      ],
+    });
+    const listOnly = readings.filter((reading) => reading.source === "docker-list");
+    expect(snapshotOf("h1", listOnly)?.containers[0]).toMatchObject({ status: "running", restartCount: null });
+    expect(snapshotOf("h2", readings)).toBeNull();
+  });
+});
