@@ -169,7 +169,7 @@ function assemble(given: EdgeDeps): Parts {
     botUserId: () => identity.known?.userId ?? null,
     publishHome: (userId) => home.publish(userId),
     onSent: async (row, sent) => {
-      trouble.setup = null;
+      if ("ts" in sent && sent.ts !== null) trouble.setup = null;
       await notePosted(given, row, sent);
     },
     onProblem: (row, problem, givenUp) => {

@@ -44,65 +44,29 @@ export interface OutboxDeps {
 export function createOutbox(deps: OutboxDeps): Outbox {
   const content = createContentSender(deps);
   const edits = createEdits({ ...deps, content });
-  /** When each row in hand was claimed: a row that waits long is claimed again, by us or by another. */
-  const claimedAtMs = new Map<number, number>();
-  const stillClaimed = (row: ClaimedRow) =>
-    deps.clock.nowMs() - (claimedAtMs.get(row.id) ?? 0) < limits.outboxClaimUsableMs;
-  const send = createSend({ ...deps, content, stillClaimed }, edits);
-  const inFlight = new Set<Promise<void>>();
-  let phase: "new" | "running" | "draining" | "stopped" = "new";
-  let pumping: Promise<void> | null = null;
-  let again = false;
-  let cancelPoll = () => {};
-
-  const one = async (row: ClaimedRow) => {
+  const hand = createHand(deps.clock);
+  const send = createSend({ ...deps, content, stillClaimed: hand.isFresh }, edits);
+  const pump = createPump(deps, hand, async (row) => {
     try {
       await settle(deps, row, await sendRow(deps, send, row));
     } catch (error) {
       // The store failed in between: the claim runs out and the row is looked up before it is sent again.
       deps.log.error({ err: error, key: row.key }, "a message could not be sent or noted as sent");
     }
-  };
-  const pump = async () => {
-    do {
-      again = false;
-      const free = limits.outboxAtOnce - inFlight.size;
-      const rows = free > 0 ? await claim(deps, free) : [];
-      for (const row of rows) {
-        const inHand = claimedAtMs.has(row.id);
-        claimedAtMs.set(row.id, deps.clock.nowMs());
-        if (inHand) continue;
-        const sending: Promise<void> = one(row).finally(() => {
-          claimedAtMs.delete(row.id);
-          inFlight.delete(sending);
-          wake();
-        });
-        inFlight.add(sending);
-      }
-    } while (again && phase !== "stopped");
-  };
+  });
+  let phase: "new" | "running" | "stopped" = "new";
+  let cancelPoll = () => {};
   const wake = () => {
-    if (phase === "new" || phase === "stopped") return;
-    if (pumping !== null) {
-      again = true;
-      return;
-    }
-    pumping = pump().finally(() => {
-      pumping = null;
-      if (again) wake();
-    });
+    if (phase === "running") pump.wake();
   };
   const poll = () => {
-    if (phase !== "running") return;
     wake();
     cancelPoll = deps.timers.after(limits.outboxPollMs, poll);
   };
   const drained = async () => {
-    wake();
-    while (pumping !== null || inFlight.size > 0) await Promise.allSettled([pumping, ...inFlight]);
+    await pump.drained();
     await edits.flush();
   };
-
   return {
     async start() {
       phase = "running";
@@ -112,14 +76,79 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     wake,
     async stop(deadlineMs) {
       cancelPoll();
-      if (phase === "running") {
-        phase = "draining";
-        if (!(await endsWithin(deps.timers, drained(), deadlineMs))) {
-          deps.log.warn({ inFlight: inFlight.size }, "stopped with messages unsent; they go out after the next start");
-        }
+      if (phase === "running" && !(await endsWithin(deps.timers, drained(), deadlineMs))) {
+        deps.log.warn({ inHand: hand.size() }, "stopped with messages unsent; they go out after the next start");
       }
       phase = "stopped";
+      pump.stop();
       edits.stop();
+    },
+  };
+}
+
+/** The rows this process is busy with. One that waits long is claimed again, by us or by another. */
+interface Hand {
+  /** False for a row that is in hand already: then only its claim is new. */
+  take(row: ClaimedRow): boolean;
+  letGo(row: ClaimedRow): void;
+  /** False once another process may have taken the row over. */
+  isFresh(row: ClaimedRow): boolean;
+  size(): number;
+}
+
+function createHand(clock: Clock): Hand {
+  const claimedAtMs = new Map<number, number>();
+  return {
+    take(row) {
+      const isNew = !claimedAtMs.has(row.id);
+      claimedAtMs.set(row.id, clock.nowMs());
+      return isNew;
+    },
+    letGo: (row) => void claimedAtMs.delete(row.id),
+    isFresh: (row) => clock.nowMs() - (claimedAtMs.get(row.id) ?? 0) < limits.outboxClaimUsableMs,
+    size: () => claimedAtMs.size,
+  };
+}
+
+/** Claims what is due and works on it, again whenever it is woken or something has ended. */
+function createPump(deps: OutboxDeps, hand: Hand, work: (row: ClaimedRow) => Promise<void>) {
+  const inFlight = new Set<Promise<void>>();
+  let pumping: Promise<void> | null = null;
+  let again = false;
+  let stopped = false;
+  const claimAll = async () => {
+    do {
+      again = false;
+      const free = limits.outboxAtOnce - inFlight.size;
+      const rows = free > 0 ? await claim(deps, free) : [];
+      for (const row of rows.filter((one) => hand.take(one))) {
+        const sending: Promise<void> = work(row).finally(() => {
+          hand.letGo(row);
+          inFlight.delete(sending);
+          wake();
+        });
+        inFlight.add(sending);
+      }
+    } while (again && !stopped);
+  };
+  const wake = () => {
+    if (stopped) return;
+    again = true;
+    pumping ??= claimAll().finally(() => {
+      pumping = null;
+      // Woken after the last look, before this line.
+      if (again) wake();
+    });
+  };
+  return {
+    wake,
+    /** Resolves when nothing is due any more. */
+    async drained() {
+      wake();
+      while (pumping !== null || inFlight.size > 0) await Promise.allSettled([pumping, ...inFlight]);
+    },
+    stop() {
+      stopped = true;
     },
   };
 }

@@ -68,7 +68,7 @@ describe("the founding incident", () => {
     for (const format of ["md", "json", "html", "csv"]) {
       const exported = await room.service.room.export(incidentId, format, { kind: "terminal" });
       const text = "text" in exported ? exported.text : "";
-      expect(text).toContain("cgroup-oom-main");
+      expect(text).toContain("OOM-killed");
       expect(text).toContain("ben");
       expect(text).not.toContain(DB_PASSWORD);
     }

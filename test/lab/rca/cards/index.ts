@@ -3,6 +3,8 @@ import { configCards } from "./config.ts";
 import { cpuIoCards } from "./cpu-io.ts";
 import { databaseCards } from "./databases.ts";
 import { dependencyCards } from "./dependencies.ts";
+import { exitCards } from "./exits.ts";
+import { memoryCards } from "./memory.ts";
 import { networkCards } from "./network.ts";
 import { resourceCards } from "./resources.ts";
 import { daemonCards } from "./daemon.ts";
@@ -15,6 +17,8 @@ import { stopCards } from "./stops.ts";
 /** Every fault of the suite. */
 export const cards: readonly Card[] = [
   ...stopCards,
+  ...memoryCards,
+  ...exitCards,
   ...dependencyCards,
   ...databaseCards,
   ...networkCards,

@@ -54,11 +54,7 @@ function databaseFault(stage: Stage, cause: Cause): Truth {
     causes: [cause],
     culprit: db,
     allowed: [],
-    shows: async () =>
-      (await itemsFail(stage)()) &&
-      /ENOSPC|No space|DiskFull|refused|ECONNREFUSED|closed|recovery|starting|resol|ENOTFOUND|no such host|UnknownHost/i.test(
-        await stage.logs(web),
-      ),
+    shows: itemsFail(stage),
   };
 }
 
