@@ -168,12 +168,10 @@ function buttonsOf(incident: Incident, record: PlanRecord): ReturnType<typeof bu
       label,
       ...extra,
     });
-  const commands = make("showCommands", "Show commands", `Show the commands of the plan for ${service}`);
-  const replan = make("replan", "New plan", `Look again and make a new plan for ${service}`);
+  const commands = make("showCommands", "Show commands", `Show commands of the plan for ${service}`);
+  const replan = make("replan", "New plan", `New plan for ${service}, after looking again`);
   const undo =
-    undoActions(record).length === 0
-      ? []
-      : [make("undo", "Plan the undo", "Make a plan that takes back what was done")];
+    undoActions(record).length === 0 ? [] : [make("undo", "Plan the undo", "Plan the undo of what was done")];
   const approve =
     record.requireReason === true
       ? make("approveWithReason", "Approve", `Approve the plan for ${service}, with a reason`, { style: "primary" })
@@ -186,15 +184,15 @@ function buttonsOf(incident: Incident, record: PlanRecord): ReturnType<typeof bu
       return [
         approve,
         make("reject", "Reject", `Reject the plan for ${service}`),
-        ...(record.plan.memoryChoice === null ? [] : [make("change", "Change…", "Choose another memory limit")]),
+        ...(record.plan.memoryChoice === null ? [] : [make("change", "Change…", "Change… the memory limit")]),
         commands,
         ...(record.breakGlass
-          ? [make("breakGlass", "Break glass…", "Run without approval; needs a typed confirmation")]
+          ? [make("breakGlass", "Break glass…", "Break glass… to run without approval; needs a typed confirmation")]
           : []),
       ];
     case "decided": {
       const waits = record.steps.some((step) => step.state === "waiting" || step.state === "not-done");
-      const abort = make("abort", "Abort", "Stop before the next step");
+      const abort = make("abort", "Abort", "Abort before the next step");
       return waits && !record.abortRequested ? [abort, commands] : [commands];
     }
     case "expired":

@@ -1,18 +1,22 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { installPackages } from "../lab/apt.ts";
 import type { planCard, RoomWithApp } from "./room-app.ts";
 
 export const CHANNEL = "C0INCIDENTS";
-/** Chromium drops requests when network interfaces of the machine change, as they do while the lab starts containers. */
-export const unsettled = { retry: 2 };
 const artifacts = new URL("../../test-artifacts/", import.meta.url);
 const axeFile = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
+const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Debian's Chromium, with a font for emoji; installed where it is missing and the machine is ours to change. */
 export async function launchBrowser(): Promise<Browser> {
+  if (!existsSync(executablePath)) await installPackages(["chromium", "fonts-noto-color-emoji"], console.error);
   await mkdir(artifacts, { recursive: true });
   return chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    executablePath,
     args: [
       "--headless",
       "--no-sandbox",
@@ -26,6 +30,11 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
+/** Whatever shows the page: the small test app or the whole program. */
+export interface Visitable {
+  room: { url: string };
+}
+
 export interface Visit {
   page: Page;
   /** What went wrong in the page, scripts refused by the CSP included. */
@@ -36,7 +45,7 @@ export interface Visit {
 /** The page as one person sees it, in a browser of their own. */
 export async function visit(
   browser: Browser,
-  app: RoomWithApp,
+  app: Visitable,
   actor: string,
   options: BrowserContextOptions = {},
   at = "",

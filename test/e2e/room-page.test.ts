@@ -9,8 +9,8 @@ import {
   message,
   post,
   shot,
-  unsettled,
   type Visit,
+  type Visitable,
   visit,
 } from "./room-browser.ts";
 
@@ -32,13 +32,13 @@ afterEach(async () => {
   expect(visits.flatMap(({ errors }) => errors)).toEqual([]);
 });
 
-async function open(...rest: Parameters<typeof visit> extends [Browser, RoomWithApp, ...infer Rest] ? Rest : never) {
+async function open(...rest: Parameters<typeof visit> extends [Browser, Visitable, ...infer Rest] ? Rest : never) {
   const made = await visit(browser, app, ...rest);
   visits.push(made);
   return made.page;
 }
 
-describe("the conversation", unsettled, () => {
+describe("the conversation", () => {
   it("tells an empty room's visitor what to type, and sends it", async () => {
     const page = await open("U0ANA");
     await expect.poll(() => page.getByText("Local room, not Slack").isVisible()).toBe(true);
@@ -180,7 +180,7 @@ describe("the conversation", unsettled, () => {
   });
 });
 
-describe("everywhere", unsettled, () => {
+describe("everywhere", () => {
   it.each(["light", "dark"] as const)("has no barrier for assistive technology, in %s", async (colorScheme) => {
     const ts = await post(app, "web answers 500", planCard());
     await post(app, "Evidence e1", [preformatted("memory: usage 524288kB")] as never, ts);

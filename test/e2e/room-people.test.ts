@@ -9,8 +9,8 @@ import {
   message,
   post,
   shot,
-  unsettled,
   type Visit,
+  type Visitable,
   visit,
 } from "./room-browser.ts";
 
@@ -32,13 +32,13 @@ afterEach(async () => {
   expect(visits.flatMap(({ errors }) => errors)).toEqual([]);
 });
 
-async function open(...rest: Parameters<typeof visit> extends [Browser, RoomWithApp, ...infer Rest] ? Rest : never) {
+async function open(...rest: Parameters<typeof visit> extends [Browser, Visitable, ...infer Rest] ? Rest : never) {
   const made = await visit(browser, app, ...rest);
   visits.push(made);
   return made.page;
 }
 
-describe("two people and a plan", unsettled, () => {
+describe("two people and a plan", () => {
   it("one asks, the other approves in a confirm dialog, both see what came of it", async () => {
     const [ana, ben] = [await open("U0ANA"), await open("U0BEN", { colorScheme: "dark" })];
     await composer(ana).fill("/why-500 web");
@@ -105,7 +105,7 @@ describe("two people and a plan", unsettled, () => {
   });
 });
 
-describe("with access tokens", unsettled, () => {
+describe("with access tokens", () => {
   it("acts as the token's person, whoever the address names, and offers no switch", async () => {
     await app.stop();
     app = await startRoomWithApp(0, { "a-long-secret": "U0BEN" });
@@ -123,7 +123,7 @@ describe("with access tokens", unsettled, () => {
   });
 });
 
-describe("modals", unsettled, () => {
+describe("modals", () => {
   it("checks fields, shows the app's own errors, stacks, and gives the focus back", async () => {
     app.onPayload(async (payload) => {
       if (payload.actions?.[0]?.action_id === "change") {
@@ -173,7 +173,7 @@ describe("modals", unsettled, () => {
   });
 });
 
-describe("by keyboard", unsettled, () => {
+describe("by keyboard", () => {
   it("writes a command with completion, walks through messages, opens and closes a thread", async () => {
     const page = await open("U0ANA");
     const ts = await post(app, "first");
@@ -225,7 +225,7 @@ describe("by keyboard", unsettled, () => {
   });
 });
 
-describe("on a phone", unsettled, () => {
+describe("on a phone", () => {
   it("shows one pane at a time, with ways back and no sideways scrolling", async () => {
     const ts = await post(app, "web answers 500", planCard());
     await post(app, "Evidence e1", [preformatted("x".repeat(400))] as never, ts);

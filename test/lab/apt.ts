@@ -45,9 +45,8 @@ export function missingPackages(needsEngine: boolean): string[] {
   return [...new Set(programs.filter(([program]) => programPath(program) === null).map(([, name]) => name))];
 }
 
-export async function ensurePackages(needsEngine: boolean, log: (line: string) => void): Promise<void> {
-  const packages = missingPackages(needsEngine);
-  if (packages.length === 0) return;
+/** Installs Debian packages by name; only on a machine that is ours to change, as root. */
+export async function installPackages(packages: readonly string[], log: (line: string) => void): Promise<void> {
   log(`installing ${packages.join(", ")}`);
   const options = { timeoutMs: APT_TIMEOUT_MS, env: { DEBIAN_FRONTEND: "noninteractive" } };
   const wait = ["-o", "DPkg::Lock::Timeout=300"];
@@ -55,6 +54,12 @@ export async function ensurePackages(needsEngine: boolean, log: (line: string) =
   await withoutServices(() =>
     run("apt-get", [...wait, "-q", "-y", "--no-install-recommends", "install", ...packages], options),
   );
+}
+
+export async function ensurePackages(needsEngine: boolean, log: (line: string) => void): Promise<void> {
+  const packages = missingPackages(needsEngine);
+  if (packages.length === 0) return;
+  await installPackages(packages, log);
   const left = missingPackages(needsEngine);
   if (left.length > 0) throw new Error(`still missing after apt-get install: ${left.join(", ")}`);
 }

@@ -1,9 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "../../src/config.ts";
+import { type Config, loadConfig } from "../../src/config.ts";
 import type { TimelineEntry } from "../../src/core/incident.ts";
 import type { DiagnosisReport } from "../../src/core/report.ts";
 import type { JsonObject } from "../../src/local-room/protocol.ts";
+import type { Parts } from "../../src/program.ts";
 import { type Service, startService } from "../../src/serve.ts";
 import type { Lab } from "./lab.ts";
 
@@ -24,10 +25,14 @@ export interface IncidentRoom {
   stop(): Promise<void>;
 }
 
-export async function openIncidentRoom(lab: Lab, more = ""): Promise<IncidentRoom> {
+export async function openIncidentRoom(
+  lab: Lab,
+  more = "",
+  options: { host?: string; assemble?: (config: Config) => Parts } = {},
+): Promise<IncidentRoom> {
   const database = join(lab.dir, "incident-room.db");
   for (const ending of ["", "-wal", "-shm"]) rmSync(`${database}${ending}`, { force: true });
-  const yaml = `${hostYaml(lab)}approvals:\n  approvers: [${approver}, U0CHI, ${asker}]\n${more}`;
+  const yaml = `${hostYaml(lab, options.host)}approvals:\n  approvers: [${approver}, U0CHI, ${asker}]\n${more}`;
   const env = {
     ROOM137_CONFIG: "room137.yaml",
     ROOM137_DATABASE_URL: `file:${database}`,
@@ -37,7 +42,7 @@ export async function openIncidentRoom(lab: Lab, more = ""): Promise<IncidentRoo
   };
   const world = { env, readFile: (path: string) => (path === "room137.yaml" ? yaml : null) };
   const terminal = { print() {}, complain() {}, version: "lab" };
-  const service = await startService(loadConfig(world), { world, terminal });
+  const service = await startService(loadConfig(world), { world, terminal, ...options });
   const room = service.localRoom;
   if (room === null) throw new Error("the local room was not started");
   return {
@@ -62,9 +67,9 @@ export async function openIncidentRoom(lab: Lab, more = ""): Promise<IncidentRoo
   };
 }
 
-export function hostYaml(lab: Lab): string {
+export function hostYaml(lab: Lab, name = "prod-1"): string {
   const { host, port, user, identityFile, hostKey } = lab.ssh;
-  return `hosts:\n  - name: prod-1\n    address: ${host}\n    port: ${port}\n    user: ${user}\n    identityFile: ${identityFile}\n    hostKey: "${hostKey}"\n    dockerSocket: ${lab.dockerSocket}\n`;
+  return `hosts:\n  - name: ${name}\n    address: ${host}\n    port: ${port}\n    user: ${user}\n    identityFile: ${identityFile}\n    hostKey: "${hostKey}"\n    dockerSocket: ${lab.dockerSocket}\n`;
 }
 
 async function known(service: Service): Promise<string[]> {
