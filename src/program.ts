@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Config, type ConfigWorld, parseHost, policyVersion } from "./config.ts";
+import { type Config, type ConfigWorld, type HostConfig, parseHost, policyVersion } from "./config.ts";
 import { createHostDirectory, type ManagedHosts } from "./hosts/directory.ts";
 import { createHostPerformer } from "./hosts/perform.ts";
-import type { Clock, HostReader, Log, Metrics, Scheduler, Store } from "./ports.ts";
+import type { Announce, Clock, HostPerformer, HostReader, Log, Metrics, Scheduler, Store } from "./ports.ts";
 import { announce } from "./render/announce.ts";
 import { exporters } from "./render/exports.ts";
 import type { ExecuteReads } from "./room/investigate.ts";
@@ -20,6 +20,11 @@ export interface Parts {
   hosts: ManagedHosts;
   executeReads: ExecuteReads;
   clock: Clock;
+  /** Left out: the real ones. The drill's replay has its own. */
+  performer?: HostPerformer;
+  announce?: Announce;
+  /** One host as a form gives it; problems instead when it may not be added. */
+  parseHost?: (input: unknown) => HostConfig | string[];
 }
 
 export function assembleParts(config: Config): Parts {
@@ -41,15 +46,15 @@ export function assembleRoom(
 ): Room {
   const { config, hosts, clock } = parts;
   return createRoom({
+    performer: createHostPerformer({ hostConfig: (name) => hosts.config(name), clock }),
+    announce,
+    parseHost: (input) => parseHost(input, more.world),
     ...parts,
     ...more,
-    performer: createHostPerformer({ hostConfig: (name) => hosts.config(name), clock }),
     scheduler: systemScheduler,
     policyVersion: policyVersion(config),
-    announce,
     exporters,
     guardrails: (names) => surveyHosts(parts, names),
-    parseHost: (input) => parseHost(input, more.world),
     newId: speakableId,
   });
 }

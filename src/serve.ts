@@ -10,8 +10,9 @@ import { Fault } from "./core/result.ts";
 import { defaultSeed } from "./local-room/seed.ts";
 import { createLocalRoom, type MountedRoom } from "./local-room/server.ts";
 import type { Log, Store } from "./ports.ts";
-import { assembleParts, assembleRoom, systemClock } from "./program.ts";
+import { assembleParts, assembleRoom, type Parts, systemClock } from "./program.ts";
 import type { Room } from "./room.ts";
+import { proxyOf } from "./slack/clients.ts";
 import { createSlackEdge, type SlackEdge } from "./slack/edge.ts";
 import { openStore } from "./store/store.ts";
 import { createLog, createTelemetry, type Telemetry } from "./telemetry.ts";
@@ -41,7 +42,10 @@ export async function serve(deps: { world: ConfigWorld; terminal: Terminal }): P
 }
 
 /** Everything of one process: the store, the hosts, the room, Slack or the local room, and one HTTP server. */
-export async function startService(given: Config, deps: { world: ConfigWorld; terminal: Terminal }): Promise<Service> {
+export async function startService(
+  given: Config,
+  deps: { world: ConfigWorld; terminal: Terminal; assemble?: (config: Config) => Parts },
+): Promise<Service> {
   const telemetry = createTelemetry();
   const log = createLog(given.logLevel);
   for (const notice of given.notices) log.warn({}, notice);
@@ -55,7 +59,7 @@ export async function startService(given: Config, deps: { world: ConfigWorld; te
   const front = createFront({ store, telemetry, localRoom });
   const url = await listen(front.server, config.listen);
   localRoom?.setUrl(url);
-  const parts = assembleParts(config);
+  const parts = (deps.assemble ?? assembleParts)(config);
   const late: { room: Room | null } = { room: null };
   const edge = createSlackEdge({
     config: slackOf(config.slack, localRoom),
@@ -63,7 +67,9 @@ export async function startService(given: Config, deps: { world: ConfigWorld; te
     store,
     clock: systemClock,
     log,
-    owner: deps.world.env["HOSTNAME"] ?? `room137-${process.pid}`,
+    // One process owns a SQLite file; replicas on Postgres are told apart by their container's host name.
+    owner: database.kind === "sqlite" ? "embedded" : (deps.world.env["HOSTNAME"] ?? `room137-${process.pid}`),
+    dispatcher: localRoom === null ? proxyOf(deps.world.env) : null,
     metrics: telemetry.edge,
     onPosted: async (incidentId, place) => late.room?.posted(incidentId, place),
   });
@@ -82,8 +88,7 @@ export async function startService(given: Config, deps: { world: ConfigWorld; te
   log.info({ url, hosts: parts.hosts.names(), slack: given.slack.mode }, "room137 is ready");
   const stop = once(async () => {
     log.info({}, "stopping");
-    await edge.stop(limits.stopDeadlineMs);
-    await room.stop(limits.stopDeadlineMs);
+    await edge.stop(limits.stopDeadlineMs, (leftMs) => room.stop(leftMs));
     await localRoom?.stop();
     await parts.hosts.close();
     front.server.closeAllConnections();

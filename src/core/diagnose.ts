@@ -1,4 +1,5 @@
 import { causeFacts } from "./causes.ts";
+import { changeAdvice } from "./changes.ts";
 import type { ChainLink, Confidence, Diagnosis, Edge, Finding, Suspect } from "./diagnosis.ts";
 import type { Gap, Reading } from "./evidence.ts";
 import { type Candidate, rankCandidates } from "./finding-choice.ts";
@@ -78,6 +79,8 @@ function conclude(
       ...withoutCulprit(world, symptom, reached, ranked, gaps),
       verdict: "no-fault-found",
       suspects: [],
+      contributingFactors: [best.finding],
+      advice: best.finding.advice,
     };
   const others = faults
     .slice(1)
@@ -107,7 +110,7 @@ function isAccusable({ finding, score }: Candidate, symptom: SymptomState): bool
     case "absent":
       return finding.past === true;
     case "seems-absent":
-      return score >= limits.accuseWhenSeemingFineFrom;
+      return score >= limits.accuseWhenSeemingFineFrom || causeFacts(finding.cause).noFault;
     case "present":
     case "unknown":
       return true;
@@ -145,6 +148,7 @@ function withoutCulprit(
   return {
     ...base,
     verdict: "inconclusive",
+    advice: whatChanged(world, reached),
     chain,
     suspects: suspectsOf(world, symptom, ranked, end, gaps),
     contributingFactors: unique(
@@ -152,6 +156,16 @@ function withoutCulprit(
     ),
     symptomFacts: symptom.facts,
   };
+}
+
+/** Where nothing could be decided, what changed lately is where a person should look first. */
+function whatChanged(world: World, reached: Reached[]): string[] {
+  const told = changeAdvice(
+    world,
+    world.nowMs,
+    reached.map((entry) => entry.view.name),
+  );
+  return told === null ? [] : [told];
 }
 
 /** The deepest container the failing chain leads to. */

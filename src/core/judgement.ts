@@ -14,6 +14,16 @@ export type Decision =
   | { verb: "break-glass"; typed: string; reason: string }
   | { verb: "undo" };
 
+export const decisionVerbs = [
+  "approve",
+  "reject",
+  "change-memory",
+  "abort",
+  "replan",
+  "break-glass",
+  "undo",
+] as const satisfies readonly Decision["verb"][];
+
 export interface ApprovalPolicy {
   approvals: RightsPolicy & {
     quorumByRisk: Record<Risk, number>;

@@ -135,6 +135,8 @@ export const limits = {
   /** A volume made this close to its container was made for it. */
   freshVolumeMs: 120_000,
   sameSlowQuery: 3,
+  /** Failed requests that blame nobody, after which an earlier complaint of a peer is over. */
+  failuresSince: 3,
   /** Generations of processes looked for below a container's main one. */
   processDepth: 4,
   /** Requests that work between two failures that are not one trouble. */
@@ -149,6 +151,8 @@ export const limits = {
   settlesMs: 8_000,
   /** Fewer full queues than this are a burst. */
   overflowsFrom: 3,
+  /** nginx tries a server that it marked as down again after this long, unless told otherwise. */
+  failTimeoutMs: 12_000,
   /** Outgoing sockets from which a shortage of local ports is believable, and what one read of the table holds. */
   manySockets: 50,
   socketsRead: 400,
@@ -169,6 +173,8 @@ export const limits = {
   shortageReads: 20,
   /** Percent of time in which something waited for the disk: `io.pressure` some avg10. */
   ioPressureFrom: 15,
+  /** Lines of one message that a JSON logger wrapped into one line. */
+  wrappedLines: 60,
   probePaths: 5,
   probePorts: 3,
   /** Score a finding needs to be accused; and when the probed paths answer. */
@@ -255,6 +261,7 @@ export const limits = {
   /** Posts in one channel: Slack's 1 a second, with room for jitter on the way. */
   slackChannelSpacingMs: 1_050,
   slackGroupCacheMs: 300_000,
+  /** What another process took in is left to it for this long. */
   inboxLeaseMs: 120_000,
   inboxMaxAgeMs: 3_600_000,
   outboxPollMs: 1_000,

@@ -1,3 +1,4 @@
+import { limits } from "./limits.ts";
 import { logPatterns } from "./log-patterns/index.ts";
 import type { LogLine } from "./readings.ts";
 
@@ -173,12 +174,13 @@ export function readSignals(lines: readonly LogLine[]): LogSignal[] {
 }
 
 function signalsOfLine(line: LogLine): LogSignal[] {
-  const lower = line.text.toLowerCase();
+  const texts = spokenTexts(line.text);
+  const lower = texts.join("\n").toLowerCase();
   const found: LogSignal[] = [];
   for (const pattern of logPatterns) {
     if (!pattern.hints.some((hint) => lower.includes(hint))) continue;
     if (found.some((signal) => signal.kind === pattern.kind)) continue;
-    const match = pattern.match.exec(line.text);
+    const match = texts.map((text) => pattern.match.exec(text)).find((found) => found !== null) ?? null;
     if (match === null) continue;
     const { host, port, ...parts } = namedParts(match.groups ?? {});
     found.push({
@@ -195,6 +197,16 @@ function signalsOfLine(line: LogLine): LogSignal[] {
     });
   }
   return found;
+}
+
+/**
+ * What a line says: itself and, where a JSON logger wrapped a message with quotes or several lines into it, that
+ * message's own lines.
+ */
+function spokenTexts(text: string): string[] {
+  if (!/\\["n]/.test(text)) return [text];
+  const lines = text.replaceAll('\\"', '"').split(/\\r?\\n|\\n/);
+  return [text, ...lines.slice(0, limits.wrappedLines)];
 }
 
 /** Alternatives of one expression number their groups (`path`, `path2`); they are one part. Unmatched groups are left out. */

@@ -56,7 +56,9 @@ function lowered({ world, view, atMs }: KillScene): MemoryReason | null {
   if (limit === null || atMs === null || view.inspect === null || events == null) return null;
   const update = view.events.findLast((event) => event.action === "update" && event.atMs <= atMs);
   if (update === undefined || atMs - update.atMs > limits.loweredBeforeKillMs) return null;
-  if (memoryKills(world, view).some((kill) => kill.atMs === null || kill.atMs < update.atMs)) return null;
+  // The kernel's stamps become times by a boot time that is known to the second.
+  const before = update.atMs - limits.killAfterDeathMs;
+  if (memoryKills(world, view).some((kill) => kill.atMs === null || kill.atMs < before)) return null;
   if (view.events.some((event) => event.action === "oom" && event.atMs < update.atMs)) return null;
   const old = previousLimit(world, view, limit);
   if (old === null && atMs - update.atMs > limits.loweredUnprovenMs) return null;
@@ -267,8 +269,8 @@ function serverProcess({ world, view, kill, survived }: KillScene): MemoryReason
   };
 }
 
-function grown({ world, view, deaths }: KillScene): MemoryReason | null {
-  const shape = memoryShape(world, view, deaths);
+function grown({ view, deaths }: KillScene): MemoryReason | null {
+  const shape = memoryShape(view, deaths);
   const limit = view.inspect?.value.memoryLimitBytes ?? null;
   if (shape === null || limit === null) return null;
   const leak = shape.kind === "leak";

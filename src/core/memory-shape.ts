@@ -4,7 +4,7 @@ import { limits } from "./limits.ts";
 import type { LogLine } from "./readings.ts";
 import { humanBytes } from "./rule.ts";
 import { endedRuns, runMs } from "./runs.ts";
-import { type ContainerView, cite, type World } from "./world.ts";
+import { type ContainerView, cite } from "./world.ts";
 
 /** How memory came to the limit before a kill, as far as something shows it. */
 export interface Shape {
@@ -20,10 +20,10 @@ export interface Shape {
  * after every restart leaks, one whose last line is a request that is otherwise hardly ever made met a request too big.
  * Null where neither shows, which is the usual case after a single kill.
  */
-export function memoryShape(world: World, view: ContainerView, deaths: readonly Death[]): Shape | null {
+export function memoryShape(view: ContainerView, deaths: readonly Death[]): Shape | null {
   const last = deaths.at(-1) ?? null;
   if (last === null || last.atMs === null) return null;
-  return bySamples(view, last.atMs) ?? byRequests(world, view, deaths, last.atMs);
+  return bySamples(view, last.atMs) ?? byRequests(view, deaths, last.atMs);
 }
 
 function bySamples(view: ContainerView, killedAtMs: number): Shape | null {
@@ -67,7 +67,7 @@ function bySamples(view: ContainerView, killedAtMs: number): Shape | null {
   return null;
 }
 
-function byRequests(_world: World, view: ContainerView, deaths: readonly Death[], killedAtMs: number): Shape | null {
+function byRequests(view: ContainerView, deaths: readonly Death[], killedAtMs: number): Shape | null {
   const logs = view.logs;
   if (logs === null) return null;
   const startMs = runStart(view, killedAtMs) ?? 0;
@@ -76,14 +76,21 @@ function byRequests(_world: World, view: ContainerView, deaths: readonly Death[]
     .filter(({ line }) => (line.atMs ?? 0) <= killedAtMs);
   const run = all.filter(({ line, path }) => path !== null && (line.atMs ?? 0) >= startMs);
   const final = run.at(-1);
-  if (final === undefined || final.path === null || run.length < limits.shapeRequests) return null;
-  const same = all.filter(({ path }) => path === final.path).length;
-  const others = run.length - run.filter(({ path }) => path === final.path).length;
-  if (same <= Math.max(1, deaths.length) && others >= limits.shapeRequests - 1)
+  if (final === undefined || run.length < limits.shapeRequests) return null;
+  const times = (path: string | null) => all.filter((entry) => entry.path === path).length;
+  const rare = run.filter(({ path }) => times(path) <= Math.max(1, deaths.length));
+  const odd = rare.at(-1);
+  // Other requests may have come while the big one was at work; one that is odd among many odd ones says nothing.
+  if (
+    odd !== undefined &&
+    new Set(rare.map(({ path }) => path)).size === 1 &&
+    run.slice(-limits.shapeRequests).includes(odd) &&
+    run.length - rare.length >= limits.shapeRequests - 1
+  )
     return {
       kind: "spike",
-      because: `the last it logged was a request for ${final.path}, which is otherwise not asked for`,
-      facts: [cite(logs, final.line.text, view.name)],
+      because: `just before it had begun a request for ${odd.path}, which is otherwise not made`,
+      facts: [cite(logs, odd.line.text, view.name)],
       witness: "docker-logs",
     };
   const served = endedRuns(view).filter(
@@ -101,13 +108,12 @@ function byRequests(_world: World, view: ContainerView, deaths: readonly Death[]
   };
 }
 
-/** The path of a line that tells of a request, whatever its format. */
+/** The path of a line that tells of a request, whatever its format; numbers and ids in it are taken as one. */
 function requestPath(line: LogLine): string | null {
-  return (
-    /\b(?:GET|POST|PUT|PATCH|DELETE)\b["']?[,:\s]{1,3}(?:"?(?:path|url|uri)"?[=:]\s?)?"?(\/[^\s"?,]{0,200})/.exec(
-      line.text,
-    )?.[1] ?? null
-  );
+  const method =
+    /\b(?:GET|POST|PUT|PATCH|DELETE)\b["']?[,:\s]{1,3}(?:"?(?:path|url|uri)"?[=:]\s?)?"?(\/[^\s"?,]{0,200})/;
+  const path = method.exec(line.text)?.[1];
+  return path === undefined ? null : path.replace(/\/(?:\d+|[0-9a-f-]{16,})(?=\/|$)/g, "/:id");
 }
 
 function runStart(view: ContainerView, beforeMs: number): number | null {

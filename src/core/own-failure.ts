@@ -69,3 +69,13 @@ export function recentTroubleOf(world: World, view: ContainerView): boolean {
       isCurrent(world, view, signal),
   );
 }
+
+/** Ports on which it takes connections of others. The engine's own name server listens in every network namespace too. */
+export function outsidePorts(view: ContainerView): number[] {
+  const listeners = view.process?.value.listeners ?? [];
+  return [...new Set(listeners.filter((socket) => !/^127\.|^::1$/.test(socket.address)).map((socket) => socket.port))];
+}
+
+export function listensOutside(view: ContainerView): boolean {
+  return outsidePorts(view).length > 0;
+}

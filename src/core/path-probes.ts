@@ -1,5 +1,5 @@
 import { callsTo } from "./callers.ts";
-import { configuredPeers, isPeerSignal } from "./graph.ts";
+import { configuredPeers, isPeerSignal, signalPeer } from "./graph.ts";
 import { limits } from "./limits.ts";
 import type { PlannedRead } from "./reads.ts";
 import { isAddress, isLoopback } from "./resolve.ts";
@@ -98,13 +98,10 @@ export function outwardProbes(world: World, view: ContainerView): PlannedRead[] 
   const places = [...configured, ...failed].flatMap(({ address, port }) =>
     port !== null && hosts.some((host) => host.address === address) ? [{ address, port }] : [],
   );
-  const namesFail = view.signals.some(
-    (signal) =>
-      signal.kind.startsWith("peer-") &&
-      signal.peerHost !== null &&
-      signal.peerHost.includes(".") &&
-      !isAddress(signal.peerHost),
-  );
+  const namesFail = view.signals.some((signal) => {
+    const name = signal.peerHost ?? signalPeer(world, view, signal)?.name ?? "";
+    return signal.kind.startsWith("peer-") && name.includes(".") && !isAddress(name);
+  });
   const servers = namesFail
     ? (view.inspect?.value.dns ?? []).filter((server) => isAddress(server) && !isLoopback(server))
     : [];

@@ -51,6 +51,8 @@ export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal 
               : "what would be acted on was not seen",
       };
     }
+    // What is done for the cause itself is enough for a container that also shows a consequence.
+    if (also.includes(finding) && parts.some((part) => part.view === view)) continue;
     parts.push({ finding, remedy, view });
   }
   return { plan: assemble(conclusion, parts, policy) };

@@ -27,7 +27,12 @@ export function removedSubject(world: World): Finding | null {
  * What the engine remembers of the removal of a container by this name, compose service or address: by a person, with
  * its volumes, or by a clean-up. Null when a container took that name since, or when `from` never shared a network with it.
  */
-export function removalOf(world: Pick<World, "containers" | "readings">, host: HostView, name: string): Finding | null {
+export function removalOf(
+  world: Pick<World, "containers" | "readings">,
+  host: HostView,
+  name: string,
+  from: ContainerView | null = null,
+): Finding | null {
   const wanted = name.toLowerCase();
   const events = host.events;
   if (events === null || world.containers.some((view) => view.host === host.name && view.name.toLowerCase() === wanted))

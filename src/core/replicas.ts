@@ -34,7 +34,7 @@ const marks =
 export function stem(name: string): string {
   const parts = name
     .toLowerCase()
-    .replace(/([a-z])(\d{1,2})$/, "$1-$2")
+    .replace(/([a-z]{2})(\d{1,2})$/, "$1-$2")
     .split(/[-_.]/);
   const kept = parts.filter((part) => !marks.test(part));
   return (kept.length === 0 ? parts : kept).join("-");

@@ -1,6 +1,6 @@
 import { limits } from "./limits.ts";
 import type { PlannedRead } from "./reads.ts";
-import { isFull, rootDisk } from "./storage.ts";
+import { isFull, rootDisk, type Storage, storageOf } from "./storage.ts";
 import type { ContainerView, HostView, World } from "./world.ts";
 
 /**
@@ -8,7 +8,11 @@ import type { ContainerView, HostView, World } from "./world.ts";
  * where its disk is full, and who moves how much where something waits for the disk.
  */
 export function resourceReads(world: World): PlannedRead[] {
-  return world.hosts.flatMap((host) => [...fullDiskReads(world, host), ...busyDiskReads(world, host)]);
+  return world.hosts.flatMap((host) => [
+    ...fullDiskReads(world, host),
+    ...fullVolumeReads(world, host),
+    ...busyDiskReads(world, host),
+  ]);
 }
 
 function runningOn(world: World, host: HostView): ContainerView[] {
@@ -34,6 +38,28 @@ function fullDiskReads(world: World, host: HostView): PlannedRead[] {
       }),
     ),
   ];
+}
+
+/** Whoever mounts a full volume may hold a deleted file of it open, also a container that nothing else leads to. */
+function fullVolumeReads(world: World, host: HostView): PlannedRead[] {
+  const views = runningOn(world, host);
+  const full = new Set(
+    views.flatMap((view) => storageOf(host, view).filter(isFullOwn)).map((place) => place.mount.source),
+  );
+  const sharers = views.filter(
+    (view) => view.process === null && view.inspect?.value.mounts.some((mount) => full.has(mount.source)),
+  );
+  const pids = sharers.slice(0, limits.shortageReads).flatMap((view) => {
+    const pid = view.inspect?.value.pid ?? null;
+    return pid === null ? [] : [{ containerId: view.id, pid }];
+  });
+  return pids.length === 0
+    ? []
+    : [{ host: host.name, source: "process-facts", containerId: null, args: { containers: pids } }];
+}
+
+function isFullOwn(place: Storage): boolean {
+  return place.own && place.disk !== null && isFull(place.disk);
 }
 
 function busyDiskReads(world: World, host: HostView): PlannedRead[] {

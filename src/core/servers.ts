@@ -22,6 +22,7 @@ const programs: Record<ServerKind, RegExp> = {
   memcached: /(^|[/\s])memcached([:\s@]|$)/,
 };
 
+const shell = /^(\/(usr\/)?bin\/)?(ba|da|a)?sh$/;
 const kinds = Object.keys(programs) as ServerKind[];
 
 /**
@@ -50,7 +51,11 @@ export function serverKind(world: Pick<World, "edges">, view: ContainerView): Se
 export function startedAs(view: ContainerView): ServerKind | null {
   const inspect = view.inspect?.value;
   if (inspect === undefined) return null;
-  const words = [inspect.entrypoint[0] ?? "", inspect.command[0] ?? "", inspect.image].join(" ").toLowerCase();
+  const line = [...inspect.entrypoint, ...inspect.command];
+  const program = shell.test(line[0] ?? "")
+    ? line.join(" ")
+    : [inspect.entrypoint[0] ?? "", inspect.command[0] ?? ""].join(" ");
+  const words = `${program} ${inspect.image}`.toLowerCase();
   const named = kinds.find((kind) => programs[kind].test(words));
   if (named !== undefined) return named;
   return inspect.env.some((variable) => variable.name === "PGDATA") ? "postgres" : null;

@@ -83,9 +83,17 @@ export async function loadHosts(desk: Desk): Promise<void> {
   }
   for (const [name, json] of stored) {
     if (desk.hosts.names().includes(name)) continue;
-    const config = desk.parseHost(JSON.parse(json));
+    const config = parseStored(desk, json);
     if (Array.isArray(config)) desk.log.warn({ host: name, problems: config }, "a stored host is no longer valid");
     else await desk.hosts.put(config);
+  }
+}
+
+function parseStored(desk: Desk, json: string): ReturnType<Desk["parseHost"]> {
+  try {
+    return desk.parseHost(JSON.parse(json));
+  } catch (error) {
+    return [`is not readable: ${String(error)}`];
   }
 }
 

@@ -1,6 +1,6 @@
 import { judge } from "../core/approve.ts";
 import type { Actor, EntryBody } from "../core/incident.ts";
-import type { Decision, Judgement } from "../core/judgement.ts";
+import { type Decision, decisionVerbs, type Judgement } from "../core/judgement.ts";
 import { limits } from "../core/limits.ts";
 import { preconditionOf } from "../core/propose.ts";
 import type { Incident } from "../core/replay.ts";
@@ -26,6 +26,8 @@ export async function decide(
   by: Person,
   decision: Decision,
 ): Promise<{ said: string } | Refusal> {
+  // What comes in was a button or a form once, and both can be forged.
+  if (!decisionVerbs.includes(decision.verb)) return unknownVerb(String(decision.verb));
   const changed = await change(desk, incidentId, async (incident) => {
     const judgement = await judged(desk, incident, hash, by, decision);
     return { add: additions(incident, by, decision, judgement), result: judgement };
@@ -44,6 +46,11 @@ export async function decide(
 export function unknownIncident(incidentId: string): Refusal {
   const found = `There is no incident ${incidentId.slice(0, 40)}.`;
   return refuse("unknown-incident", found, "Nothing was changed.", "See /timeline for the newest one here.");
+}
+
+function unknownVerb(verb: string): Refusal {
+  const found = `There is no decision called ${verb.slice(0, 40)}; there are ${decisionVerbs.join(", ")}.`;
+  return refuse("unknown-command", found, "Nothing was changed.", "Use the buttons of the newest plan.");
 }
 
 async function judged(

@@ -4,7 +4,7 @@ import { limits } from "../core/limits.ts";
 import type { RemediationPlan } from "../core/plan.ts";
 import { propose } from "../core/propose.ts";
 import type { Incident } from "../core/replay.ts";
-import { Fault, type Refusal } from "../core/result.ts";
+import type { Refusal } from "../core/result.ts";
 import type { Desk } from "./desk.ts";
 import { type Investigation, investigate } from "./investigate.ts";
 import { withoutRival } from "./open-plans.ts";
@@ -15,14 +15,7 @@ import type { Hold } from "./work.ts";
 /** From a recorded question to a recorded answer and, where there is one, a plan. */
 export async function investigateIncident(desk: Desk, incident: Incident, hold: Hold): Promise<void> {
   const { incidentId, target, hosts } = incident;
-  let investigation: Investigation;
-  try {
-    investigation = await investigate(desk, { ...questionFor(desk, target, null, null), hosts });
-  } catch (error) {
-    if (error instanceof Fault && error.code.startsWith("store-")) throw error;
-    await failed(desk, incidentId, error);
-    return;
-  }
+  const investigation = await investigate(desk, { ...questionFor(desk, target, null, null), hosts });
   if (!(await hold.stillMine())) return;
   noteHosts(desk, investigation);
   await keepReadings(desk, incidentId, investigation);
@@ -73,19 +66,6 @@ export function proposal(
     undoOf: by?.undoOf ?? null,
     requireReason: approvals.requireReason,
   };
-}
-
-async function failed(desk: Desk, incidentId: string, error: unknown): Promise<void> {
-  desk.log.error({ incidentId, error: String(error) }, "investigation failed");
-  const reason = error instanceof Fault ? error.message : `something unexpected broke: ${String(error)}`;
-  const next = error instanceof Fault ? error.next : "ask again; if it happens again, report it with the log";
-  await change(desk, incidentId, (incident) => ({
-    add:
-      incident.state === "investigating"
-        ? [{ actor: room137, body: { kind: "investigation-failed", reason, next } }]
-        : [],
-    result: null,
-  }));
 }
 
 function noteHosts(desk: Desk, { question, unreachable }: Investigation): void {

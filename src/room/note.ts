@@ -26,6 +26,10 @@ export async function note(
       const found = `You may not note anything here: ${right.because}.`;
       return { add: [], result: refuse("not-allowed", found, "Nothing was noted.", "Ask an administrator.") };
     }
+    if (incident.seq >= limits.timelineEntries) {
+      const found = `This timeline has ${limits.timelineEntries} entries, which is all it takes.`;
+      return { add: [], result: refuse("bad-input", found, "Nothing was noted.", "Open another incident.") };
+    }
     const body = { kind: "note" as const, text: kept, from };
     return { add: [{ actor: personActor(by), body }], result: { said: `Noted in ${incidentId}.` } };
   });

@@ -26,11 +26,20 @@ export async function resume(desk: Desk): Promise<void> {
 export async function tick(desk: Desk): Promise<void> {
   await loadHosts(desk);
   for (const { key, atMs } of await desk.store.documents("open-incident")) {
-    const incident = replay(await desk.store.entries(key));
-    const forgotten = incident === null && desk.clock.nowMs() - atMs >= limits.closeAfterMs;
-    if (forgotten || incident?.state === "closed") await unwatch(desk, key);
-    else if (incident !== null) await lookAfter(desk, incident);
+    try {
+      await lookAt(desk, key, atMs);
+    } catch (error) {
+      // One that cannot be looked after must not keep the others waiting.
+      desk.log.error({ incidentId: key, error: String(error) }, "an open incident could not be looked after");
+    }
   }
+}
+
+async function lookAt(desk: Desk, incidentId: string, watchedSinceMs: number): Promise<void> {
+  const incident = replay(await desk.store.entries(incidentId));
+  const forgotten = incident === null && desk.clock.nowMs() - watchedSinceMs >= limits.closeAfterMs;
+  if (forgotten || incident?.state === "closed") await unwatch(desk, incidentId);
+  else if (incident !== null) await lookAfter(desk, incident);
 }
 
 async function lookAfter(desk: Desk, incident: Incident): Promise<void> {

@@ -152,7 +152,7 @@ function withoutLinesBefore(reading: Reading, sinceMs: number): Reading {
 
 async function changesSince(desk: Desk, { incidentId }: Incident, record: PlanRecord): Promise<string[]> {
   const kept = await desk.store.document("before", incidentId);
-  const before = kept === null ? null : (JSON.parse(kept.json) as { hash: string; snapshots: HostSnapshot[] });
+  const before = kept === null ? null : keptBefore(kept.json);
   const hosts = [...new Set(record.steps.map(({ action }) => action.host))];
   const known = before?.hash === record.plan.hash ? before.snapshots : [];
   const missing = hosts.filter((host) => !known.some((snapshot) => snapshot.host === host));
@@ -161,4 +161,12 @@ async function changesSince(desk: Desk, { incidentId }: Incident, record: PlanRe
     ...compareSnapshots(known, after),
     ...missing.map((host) => `${host} could not be compared: its containers were not read before`),
   ];
+}
+
+function keptBefore(json: string): { hash: string; snapshots: HostSnapshot[] } | null {
+  try {
+    return JSON.parse(json) as { hash: string; snapshots: HostSnapshot[] };
+  } catch {
+    return null;
+  }
 }

@@ -35,8 +35,11 @@ export interface SlackEdge {
   ready(): boolean;
   /** Our installation is gone: not ready until the next start. */
   lost(reason: string): void;
-  /** Takes nothing more, finishes what is in hand, sends what is queued, closes the connections; within the deadline. */
-  stop(deadlineMs: number): Promise<void>;
+  /**
+   * Takes nothing more, finishes what is in hand, lets the room `finish`, sends what is queued, closes the connections;
+   * each of them within what is left of the deadline.
+   */
+  stop(deadlineMs: number, finish?: (leftMs: number) => Promise<void>): Promise<void>;
 }
 
 export interface EdgeDeps {
@@ -114,12 +117,13 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       lostBecause = reason;
       deps.log.error({ reason }, "slack has taken the installation away");
     },
-    async stop(deadlineMs) {
+    async stop(deadlineMs, finish) {
       phase = "stopped";
       cancelResume();
       const untilMs = deps.clock.nowMs() + deadlineMs;
       const leftMs = () => Math.max(1, untilMs - deps.clock.nowMs());
       await intake.stop(leftMs());
+      await finish?.(leftMs());
       await outbox.stop(leftMs());
       await socket?.stop();
     },

@@ -36,7 +36,7 @@ export interface IntakeDeps {
   store: Store;
   clock: Clock;
   timers: Timers;
-  /** Names this process for leases; a process that restarts may keep its name where it is the only one. */
+  /** Names this process. One that is alone keeps its name over a restart, and then finds its own requests again. */
   owner: string;
   log: Log;
   metrics: EdgeMetrics;
@@ -101,13 +101,20 @@ interface State {
 
 const documentKind = "inbox";
 
+interface Kept {
+  body: Record<string, unknown>;
+  receivedAtMs: number;
+  /** The process that took it in. */
+  owner: string;
+}
+
 /**
  * True for the one delivery that is to be worked on. Two marks, because a process may die between them: a redelivery
  * that finds the first without the second takes the work over, and of two that try exactly one gets the second.
  */
 async function record(state: State, key: string, body: Record<string, unknown>): Promise<boolean> {
-  const { store, clock } = state.deps;
-  const json = () => JSON.stringify({ body, receivedAtMs: clock.nowMs() });
+  const { store, clock, owner } = state.deps;
+  const json = () => JSON.stringify({ body, receivedAtMs: clock.nowMs(), owner } satisfies Kept);
   if (await store.firstSeen(`in:${key}`, clock.nowMs())) {
     state.inHand.add(key);
     await store.putDocument(documentKind, key, json(), clock.nowMs());
@@ -144,9 +151,9 @@ async function resume(state: State): Promise<void> {
   const { deps } = state;
   for (const { key, json } of await deps.store.documents(documentKind)) {
     if (state.closed || state.inHand.has(key)) continue;
-    const kept = JSON.parse(json) as { body: Record<string, unknown>; receivedAtMs: number };
+    const kept = JSON.parse(json) as Kept;
     const nowMs = deps.clock.nowMs();
-    if (!(await deps.store.acquireLease(`inbox:${key}`, deps.owner, limits.inboxLeaseMs, nowMs))) continue;
+    if (!(await isOrphan(deps, key, kept))) continue;
     state.inHand.add(key);
     await deps.store.firstSeen(`in:${key}:recorded`, nowMs);
     if (nowMs - kept.receivedAtMs > limits.inboxMaxAgeMs) {
@@ -155,8 +162,16 @@ async function resume(state: State): Promise<void> {
       continue;
     }
     deps.log.info({ key, kind: kindOf(kept.body) }, "taking up a request from before the restart");
-    begin(state, { key, ...kept, resumed: true, ack: async () => {} });
+    const { body, receivedAtMs } = kept;
+    begin(state, { key, body, receivedAtMs, resumed: true, ack: async () => {} });
   }
+}
+
+/** Ours from before a restart; or another process's, once that one has had its time, for one of those who ask. */
+async function isOrphan({ store, clock, owner }: IntakeDeps, key: string, kept: Kept): Promise<boolean> {
+  if (kept.owner === owner) return true;
+  if (clock.nowMs() - kept.receivedAtMs < limits.inboxLeaseMs) return false;
+  return await store.acquireLease(`inbox:${key}`, owner, limits.inboxLeaseMs, clock.nowMs());
 }
 
 async function acked({ deps }: State, arrival: Arrival, payload?: Record<string, unknown>): Promise<boolean> {

@@ -38,28 +38,11 @@ interface Waiter {
 
 /** Keeps under Slack's limits, per method and for posts per channel too, so that a 429 stays the exception. */
 export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
-  const buckets = new Map<string, Bucket>();
+  const bucketsOf = createBuckets(deps.clock);
   let waiting: Waiter[] = [];
   let order = 0;
   let cancelWake = () => {};
 
-  const bucket = (name: string, capacity: number, perMs: number): Bucket => {
-    const found = buckets.get(name) ?? {
-      capacity,
-      perMs,
-      tokens: capacity,
-      atMs: deps.clock.nowMs(),
-      pausedUntilMs: 0,
-    };
-    buckets.set(name, found);
-    return found;
-  };
-  const bucketsOf = ({ method, channel }: CallPlace): Bucket[] => {
-    const perMinute = callsPerMinute[method] ?? unlistedPerMinute;
-    const own = bucket(method, perMinute * burstShare, (perMinute * (1 - burstShare)) / 60_000);
-    if (channel === null || method !== "chat.postMessage") return [own];
-    return [bucket(`${method} ${channel}`, 1, 1 / limits.slackChannelSpacingMs), own];
-  };
   const pump = () => {
     cancelWake();
     const nowMs = deps.clock.nowMs();
@@ -97,6 +80,23 @@ export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
       const [first] = bucketsOf(place);
       if (first) first.pausedUntilMs = Math.max(first.pausedUntilMs, deps.clock.nowMs() + forMs);
     },
+  };
+}
+
+/** The buckets a call draws from; the first is the one that a pause holds back. */
+function createBuckets(clock: Clock): (place: CallPlace) => Bucket[] {
+  const buckets = new Map<string, Bucket>();
+  const bucket = (name: string, capacity: number, perMs: number): Bucket => {
+    const fresh = { capacity, perMs, tokens: capacity, atMs: clock.nowMs(), pausedUntilMs: 0 };
+    const found = buckets.get(name) ?? fresh;
+    buckets.set(name, found);
+    return found;
+  };
+  return ({ method, channel }) => {
+    const perMinute = callsPerMinute[method] ?? unlistedPerMinute;
+    const own = bucket(method, perMinute * burstShare, (perMinute * (1 - burstShare)) / 60_000);
+    if (channel === null || method !== "chat.postMessage") return [own];
+    return [bucket(`${method} ${channel}`, 1, 1 / limits.slackChannelSpacingMs), own];
   };
 }
 

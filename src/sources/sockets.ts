@@ -6,29 +6,31 @@ export interface SocketRow {
   remotePort: number;
   state: string;
   /** Bytes sent and not yet acknowledged. */
-  sendQueueBytes: number;
+  sendQueueBytes?: number;
   /** How often the oldest of them was sent again without an answer. */
-  retransmits: number;
+  retransmits?: number;
 }
 
 /** A row that is cut or of another shape is left out. IPv4 addresses inside IPv6 ones are written as IPv4. */
 export function parseSockets(text: string): SocketRow[] {
   const rows: SocketRow[] = [];
   for (const line of text.split("\n")) {
-    const match =
-      /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) ([0-9A-F]{8}):[0-9A-F]{8} [0-9A-F]{2}:[0-9A-F]+ ([0-9A-F]{8})/.exec(
-        line,
-      );
+    const match = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) (.*)$/.exec(line);
     if (match === null) continue;
-    const [, local = "", localPort = "", remote = "", remotePort = "", state = "", sent = "0", again = "0"] = match;
+    const [, local = "", localPort = "", remote = "", remotePort = "", state = "", rest = ""] = match;
+    const queues = /^([0-9A-F]{8}):[0-9A-F]{8} [0-9A-F]{2}:[0-9A-F]+ ([0-9A-F]{8})/.exec(rest);
     rows.push({
       address: addressOf(local),
       port: Number.parseInt(localPort, 16),
       remoteAddress: addressOf(remote),
       remotePort: Number.parseInt(remotePort, 16),
       state: states[Number.parseInt(state, 16)] ?? state,
-      sendQueueBytes: Number.parseInt(sent, 16),
-      retransmits: Number.parseInt(again, 16),
+      ...(queues === null
+        ? {}
+        : {
+            sendQueueBytes: Number.parseInt(queues[1] ?? "0", 16),
+            retransmits: Number.parseInt(queues[2] ?? "0", 16),
+          }),
     });
   }
   return rows;

@@ -9,6 +9,7 @@ import type {
   HostFacts,
   LogLine,
   ProbeResult,
+  ProcessFacts,
 } from "../../src/core/readings.ts";
 import { parseKernelLog } from "../../src/sources/kernel-log/parse.ts";
 
@@ -51,6 +52,32 @@ export function questionAbout(service: string, hosts: string[] = ["h1"], more: P
     ...more,
   };
 }
+
+/** Facts of a quiet main process; what matters is given. */
+export const processFacts = (more: Partial<ProcessFacts>): ProcessFacts => ({
+  pid: 1_001,
+  listeners: [],
+  connections: [],
+  listenOverflows: 0,
+  listenDrops: 0,
+  openFiles: 10,
+  openFilesLimit: 1024,
+  interfaces: [],
+  state: "S",
+  waitChannel: null,
+  threads: 1,
+  tcpRetransmits: 0,
+  tcpOutSegments: 100,
+  ...more,
+});
+
+/** A probe that connected; what matters is given. */
+export const probe = (more: Partial<ProbeResult>): ProbeResult => ({
+  ...probeDefaults,
+  httpStatus: null,
+  path: null,
+  ...more,
+});
 
 /** Readings as the sources would give them for a small host, all of one moment. */
 export function readingsOf(...hosts: SceneHost[]): Reading[] {

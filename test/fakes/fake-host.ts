@@ -19,6 +19,8 @@ export interface FakeHost {
   unreachable: boolean;
   /** What the database-backed path answers; null means it follows `db`. */
   itemsStatus: number | null;
+  /** Lines in the log of `web` beside the one that names `db`; a stamp at the head is its time. */
+  webLogs: string[];
   /** The start is accepted and the container ends again at once. */
   diesAtStart: boolean;
   /** The answer to the next write gets lost after it was done. */
@@ -58,6 +60,7 @@ export function fakeHost(clock: Clock, name = "h1"): FakeHost {
     effects: [],
     unreachable: false,
     itemsStatus: null,
+    webLogs: [],
     diesAtStart: false,
     losesAnswer: false,
     refuses: null,
@@ -80,6 +83,7 @@ function scene(host: FakeHost): Parameters<typeof readingsOf>[0] {
         inspect,
         logs: [
           'psycopg2.OperationalError: connection to server at "db" (172.30.0.3), port 5432 failed: Connection refused',
+          ...host.webLogs,
         ],
         probes: [
           { path: "/healthz", httpStatus: 200, expectedStatus: 200 },

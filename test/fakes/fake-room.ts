@@ -1,4 +1,5 @@
-import type { TimelineEntry } from "../../src/core/incident.ts";
+import type { EntryBody, TimelineEntry } from "../../src/core/incident.ts";
+import { replay } from "../../src/core/replay.ts";
 import type { HostPerformer, Store } from "../../src/ports.ts";
 import { type AskRequest, createRoom, type Person, type Room, type RoomDeps } from "../../src/room.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -150,4 +151,18 @@ export async function incidentWithPlan(
 
 export function kinds(entries: readonly TimelineEntry[]): string[] {
   return entries.map((entry) => entry.body.kind);
+}
+
+export async function bodyOf<K extends EntryBody["kind"]>({ room }: FakeRoom, incidentId: string, kind: K) {
+  const found = (await room.entries(incidentId)).findLast((entry) => entry.body.kind === kind);
+  return found?.body as Extract<EntryBody, { kind: K }> | undefined;
+}
+
+export async function run(fake: FakeRoom, incidentId: string, hash: string): Promise<void> {
+  await fake.room.decide(incidentId, hash, bob, { verb: "approve", reason: null });
+  await fake.room.settled(incidentId);
+}
+
+export async function stateOf({ room }: FakeRoom, incidentId: string): Promise<string | undefined> {
+  return replay(await room.entries(incidentId))?.state;
 }

@@ -240,7 +240,12 @@ describe("the plan card", () => {
       ],
     };
     const nowMs = open.clock.nowMs();
-    await open.store.putDocument("inbox", "1.2.x:5.5", JSON.stringify({ body, receivedAtMs: nowMs - 1_000 }), nowMs);
+    await open.store.putDocument(
+      "inbox",
+      "1.2.x:5.5",
+      JSON.stringify({ body, receivedAtMs: nowMs - 1_000, owner: "test" }),
+      nowMs,
+    );
     await open.edge.start();
     await until(open.clock, () => told().length === 1);
     expect(told()[0]?.text).toContain("Press the button again.");

@@ -57,11 +57,27 @@ export async function installPackages(packages: readonly string[], log: (line: s
 }
 
 export async function ensurePackages(needsEngine: boolean, log: (line: string) => void): Promise<void> {
-  const packages = missingPackages(needsEngine);
-  if (packages.length === 0) return;
-  await installPackages(packages, log);
+  await install(missingPackages(needsEngine), log);
   const left = missingPackages(needsEngine);
   if (left.length > 0) throw new Error(`still missing after apt-get install: ${left.join(", ")}`);
+}
+
+/** For what one test needs besides: programs, and the Debian package that brings each. */
+export async function ensurePrograms(programs: Record<string, string>, log: (line: string) => void): Promise<void> {
+  const missing = () => Object.entries(programs).filter(([program]) => programPath(program) === null);
+  await install([...new Set(missing().map(([, name]) => name))], log);
+  if (missing().length > 0) throw new Error(`still missing after apt-get install: ${missing().join(", ")}`);
+}
+
+async function install(packages: string[], log: (line: string) => void): Promise<void> {
+  if (packages.length === 0) return;
+  log(`installing ${packages.join(", ")}`);
+  const options = { timeoutMs: APT_TIMEOUT_MS, env: { DEBIAN_FRONTEND: "noninteractive" } };
+  const wait = ["-o", "DPkg::Lock::Timeout=300"];
+  await run("apt-get", [...wait, "-q", "update"], options);
+  await withoutServices(() =>
+    run("apt-get", [...wait, "-q", "-y", "--no-install-recommends", "install", ...packages], options),
+  );
 }
 
 const SERVICE_POLICY = "/usr/sbin/policy-rc.d";

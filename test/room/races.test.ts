@@ -140,6 +140,7 @@ it("lets no forged click run anything or break the room", async () => {
   const verb = fc.oneof(
     fc.record({ verb: fc.constantFrom("approve", "reject"), reason: fc.option(text) }),
     fc.record({ verb: fc.constantFrom("abort", "replan", "undo") }),
+    fc.record({ verb: fc.oneof(text, fc.constantFrom("constructor", "execute", "Approve", null, 1)) }),
     fc.record({
       verb: fc.constant("change-memory"),
       memoryBytes: fc.oneof(fc.double(), fc.integer(), fc.constant(gib)),

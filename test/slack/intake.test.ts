@@ -107,7 +107,12 @@ describe.each(["socket", "http"] as const)("what comes in over %s", (transport) 
     const clock = createRoomClock({ frozenAtMs: startMs });
     const store = await openStore("file::memory:", { clock });
     const body = { command: "/why-500", text: "web", user_id: "U0ANA", channel_id: channel, trigger_id: "1.2.x" };
-    await store.putDocument("inbox", "1.2.x:", JSON.stringify({ body, receivedAtMs: startMs - 5_000 }), startMs);
+    await store.putDocument(
+      "inbox",
+      "1.2.x:",
+      JSON.stringify({ body, receivedAtMs: startMs - 5_000, owner: "test" }),
+      startMs,
+    );
     const second = await openIt({ transport, clock, store, start: false });
     const place = { incidentId: "i-0007", service: "web", state: "investigating", channel, threadTs: null };
     second.fake.answers.status = async () => ({
@@ -143,13 +148,46 @@ describe.each(["socket", "http"] as const)("what comes in over %s", (transport) 
     const clock = createRoomClock({ frozenAtMs: startMs });
     const store = await openStore("file::memory:", { clock });
     const body = { command: "/why-500", text: "web", user_id: "U0ANA", channel_id: channel, trigger_id: "1.2.x" };
-    await store.putDocument("inbox", "1.2.x:", JSON.stringify({ body, receivedAtMs: startMs - 7_200_000 }), startMs);
+    await store.putDocument(
+      "inbox",
+      "1.2.x:",
+      JSON.stringify({ body, receivedAtMs: startMs - 7_200_000, owner: "test" }),
+      startMs,
+    );
     const second = await openIt({ transport, clock, store });
     expect(second.log.lines.map((line) => line.message)).toContain(
       "a request from before the restart is too old to be worked on",
     );
     expect(await store.documents("inbox")).toEqual([]);
     expect(second.fake.asks).toEqual([]);
+    await store.close();
+  });
+});
+
+describe("a request of another process", () => {
+  it("is left to it for two minutes, and then taken up by exactly one of those who are left", async () => {
+    const clock = createRoomClock({ frozenAtMs: startMs });
+    const store = await openStore("file::memory:", { clock });
+    const body = {
+      type: "event_callback",
+      event_id: "Ev5",
+      team_id: "T0LOCAL",
+      event: { type: "app_mention", user: "U0ANA", channel, text: "<@U0ROOM137> note once", ts: "1.1" },
+    };
+    await store.putDocument("inbox", "Ev5", JSON.stringify({ body, receivedAtMs: startMs, owner: "dead" }), startMs);
+    const one = await openIt({ clock, store, edge: { owner: "one" } });
+    const two = await openIt({ clock, store, edge: { owner: "two" } });
+    const notes = () => one.fake.notes.length + two.fake.notes.length;
+    await clock.advance(119_000);
+    await settle();
+    expect(notes()).toBe(0);
+    await until(clock, () => notes() > 0);
+    await clock.advance(300_000);
+    await settle();
+    expect(notes()).toBe(1);
+    await one.close();
+    await two.close();
+    opened.length = 0;
     await store.close();
   });
 });

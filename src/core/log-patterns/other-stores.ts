@@ -121,7 +121,7 @@ export const otherStorePatterns: readonly LogPattern[] = [
     "redis-auth",
     "peer-auth-failed",
     "redis",
-    ["noauth", "wrongpass", "invalid password", "called without any password configured"],
+    ["noauth", "wrongpass", "authentication required", "invalid password", "called without any password configured"],
     /NOAUTH|WRONGPASS|ERR invalid password|ERR AUTH <password> called without any password configured|called without any password configured for the default user|Authentication required/,
     "Redis, acl.c",
   ),

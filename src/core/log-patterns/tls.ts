@@ -44,6 +44,22 @@ export const tlsPatterns: readonly LogPattern[] = [
     "OpenSSL, Node.js, Go, libcurl, Java, libpq",
   ),
   wording(
+    "libpq-verify-failed",
+    "peer-cert-unknown-authority",
+    "postgres",
+    "certificate verify failed",
+    /connection to server at "(?<host>[^"]{1,255})"(?: \([^)]{1,64}\))?, port (?<port>\d{1,5}) failed: SSL error: certificate verify failed/,
+    "PostgreSQL 14 and later, fe-secure-openssl.c: says nothing about why",
+  ),
+  wording(
+    "nginx-upstream-certificate",
+    "peer-cert-unknown-authority",
+    "nginx",
+    ["upstream ssl certificate verify error", "ssl_do_handshake() failed"],
+    /(?:upstream SSL certificate verify error: \(\d{1,3}:(?<reason>[^)]{1,120})\)|certificate verify failed).{0,600}upstream: "https:\/\/(?<host>\[[0-9a-fA-F:]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::(?<port>\d{1,5}))?/,
+    "nginx, ngx_http_upstream.c",
+  ),
+  wording(
     "ca-unknown",
     "peer-cert-unknown-authority",
     null,
@@ -59,7 +75,7 @@ export const tlsPatterns: readonly LogPattern[] = [
       "unknown ca",
       "certificate verify failed",
     ],
-    /unable to get (?:local )?issuer certificate|self[- ]signed certificate|certificate signed by unknown authority|UNABLE_TO_VERIFY_LEAF_SIGNATURE|unable to verify the first certificate|DEPTH_ZERO_SELF_SIGNED_CERT|PKIX path building failed|unknown ca\b|root certificate file "[^"]{1,255}" does not exist/i,
+    /unable to get (?:local )?issuer certificate|self[- ]signed certificate|certificate signed by unknown authority|UNABLE_TO_VERIFY_LEAF_SIGNATURE|unable to verify the first certificate|DEPTH_ZERO_SELF_SIGNED_CERT|PKIX path building failed|unknown ca\b|root certificate file "[^"]{1,255}" does not exist|certificate verify failed$/i,
     "OpenSSL, Node.js, Go, Java, libpq",
   ),
   wording(

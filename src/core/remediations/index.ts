@@ -1,6 +1,7 @@
 import type { ActionName, HostAction } from "../actions.ts";
 import { causeFacts } from "../causes.ts";
 import type { Finding } from "../diagnosis.ts";
+import { limits } from "../limits.ts";
 import type { PlanStep } from "../plan.ts";
 import { humanBytes } from "../rule.ts";
 import { type ContainerView, containerOf, hostOf, type World } from "../world.ts";
@@ -114,19 +115,24 @@ function raiseMemory(
     ...(facts?.memoryAvailableBytes == null ? {} : { hostAvailableBytes: facts.memoryAvailableBytes }),
     ...finding.measures,
   };
+  const limitBytes = inspect.memoryLimitBytes ?? 0;
+  // Somebody has raised it since the kill: what is left to do is the start.
+  if (limitBytes >= limits.leastRaise * (finding.measures?.["killLimitBytes"] ?? Number.POSITIVE_INFINITY)) return null;
   const size = sizeMemory(view, measures, policy);
   if ("refused" in size) return size.refused;
   const target = { host: view.host, container: view.name, containerId: view.id };
-  const limitBytes = inspect.memoryLimitBytes ?? 0;
   const swapAllowance =
     inspect.memorySwapBytes !== null && inspect.memorySwapBytes > limitBytes && (facts?.swapTotalBytes ?? 0) > 0
       ? inspect.memorySwapBytes - limitBytes
       : 0;
-  const memorySwapBytes = size.memoryBytes + swapAllowance;
+  // Never lower than it is: unlimited swap stays unlimited, and a larger sum stays.
+  const withSwap = inspect.memorySwapBytes ?? 0;
+  const memorySwapBytes = withSwap < 0 ? -1 : Math.max(size.memoryBytes + swapAllowance, withSwap);
+  const swapText = memorySwapBytes < 0 ? "unlimited" : humanBytes(memorySwapBytes);
   const action: HostAction = { action: "update-memory", ...target, memoryBytes: size.memoryBytes, memorySwapBytes };
   draft.steps.push({
     action,
-    title: `raise the memory limit of ${view.name} from ${humanBytes(limitBytes)} to ${humanBytes(size.memoryBytes)}, memory plus swap to ${humanBytes(memorySwapBytes)}`,
+    title: `raise the memory limit of ${view.name} from ${humanBytes(limitBytes)} to ${humanBytes(size.memoryBytes)}, memory plus swap to ${swapText}`,
     why: size.why,
     command: `docker update --memory ${size.memoryBytes} --memory-swap ${memorySwapBytes} ${view.name}`,
   });
@@ -141,7 +147,9 @@ function raiseMemory(
   draft.risks.push(
     `${view.name} may use up to ${humanBytes(size.memoryBytes - limitBytes)} more of the host's memory.`,
   );
-  if (swapAllowance === 0 && inspect.memorySwapBytes !== null && inspect.memorySwapBytes > limitBytes)
+  if (hostOf(world, view.host)?.engine?.value.swapLimit === false)
+    draft.risks.push("The kernel of this host cannot cap swap: only the memory limit takes effect.");
+  else if (swapAllowance === 0 && memorySwapBytes === size.memoryBytes && withSwap > limitBytes)
     draft.risks.push(`Swap for ${view.name} is turned off; the host has none to give.`);
   return null;
 }

@@ -33,12 +33,16 @@ const runtimes: { name: string; is: RegExp; overheadBytes: number; leastBytes: n
   { name: "Go", is: /golang|\bgo\b/, overheadBytes: 35 * mib, leastBytes: 128 * mib },
   { name: "Redis", is: /redis|valkey/, overheadBytes: 64 * mib, leastBytes: 256 * mib },
 ];
+/** These reserve far more address space than they ever use. */
+const reserves = /JVM|Node|Go/;
 const unknownRuntime = { name: "an unknown runtime", overheadBytes: 64 * mib, leastBytes: 256 * mib };
 
 /**
  * Peak use times 1.5 plus the runtime's overhead, rounded up; never less than twice the limit that was hit, because a
- * kill at the limit hides the true peak; never less than what this kind of container should have; inside the policy's
- * ceiling and what the host can give. Null when nothing useful fits: then the sentence says why.
+ * kill at the limit hides the true peak, and up to four times where the killed process had asked for that much address
+ * space; never less than what this kind of container should have; inside the policy's ceiling and what the host can
+ * give. A limit that somebody lowered goes back to what it was. A sentence where nothing useful fits, or where the limit
+ * was raised since.
  */
 export function sizeMemory(
   view: ContainerView,
@@ -47,12 +51,23 @@ export function sizeMemory(
 ): MemorySize | { refused: string } {
   const limitBytes = view.inspect?.value.memoryLimitBytes ?? null;
   if (limitBytes === null) return { refused: `${view.name} has no memory limit, so raising it cannot help` };
+  const ceilings = ceilingsOf(limitBytes, measures, policy);
+  const ceiling = ceilings.reduce((least, next) => (next.bytes < least.bytes ? next : least));
+  const previousBytes = measures["previousLimitBytes"] ?? 0;
+  if (previousBytes >= limitBytes * limits.leastRaise && previousBytes <= ceiling.bytes) {
+    return {
+      memoryBytes: previousBytes,
+      why: `back to ${humanBytes(previousBytes)}, the limit it had before it was lowered to ${humanBytes(limitBytes)}`,
+      floorBytes: roundUp(limitBytes * limits.leastRaise),
+      ceilingBytes: roundDown(ceiling.bytes),
+    };
+  }
   const runtime = runtimeOf(view);
   const peakBytes = measures["peakBytes"] ?? limitBytes;
   const formulaBytes = peakBytes * 1.5 + runtime.overheadBytes;
-  const wantedBytes = roundUp(Math.max(formulaBytes, limitBytes * 2, runtime.leastBytes, measures["wantedBytes"] ?? 0));
-  const ceilings = ceilingsOf(limitBytes, measures, policy);
-  const ceiling = ceilings.reduce((least, next) => (next.bytes < least.bytes ? next : least));
+  const askedBytes = reserves.test(runtime.name) ? 0 : Math.min(measures["addressSpaceBytes"] ?? 0, limitBytes * 4);
+  const leastBytes = Math.max(limitBytes * 2, runtime.leastBytes, measures["wantedBytes"] ?? 0);
+  const wantedBytes = roundUp(Math.max(formulaBytes, leastBytes, askedBytes));
   const floorBytes = roundUp(Math.max(formulaBytes, limitBytes * limits.leastRaise));
   if (ceiling.bytes < Math.min(floorBytes, limitBytes * limits.leastRaise)) {
     return {
@@ -67,6 +82,9 @@ export function sizeMemory(
       : null,
     runtime.leastBytes > Math.max(formulaBytes, limitBytes * 2)
       ? `${runtime.name} should have at least ${humanBytes(runtime.leastBytes)}`
+      : null,
+    askedBytes > Math.max(formulaBytes, leastBytes)
+      ? `the killed process had asked for ${humanBytes(Math.round(measures["addressSpaceBytes"] ?? 0))} of address space`
       : null,
     wantedBytes > memoryBytes
       ? `held at ${humanBytes(memoryBytes)} by ${ceiling.name}`

@@ -76,7 +76,19 @@ function otherBackend(world: World, { caller, peer }: Call): ContainerView | nul
           port(other) !== null &&
           port(other) === port(peer))),
   );
-  return same?.peer ?? null;
+  if (same !== undefined) return same.peer;
+  // A proxy names only the backend that fails; one that works shows by its service, or its name, on another host.
+  const proxied = callsFrom(world, caller).some(({ edge }) => edge.proof === "proxy-config");
+  const twin = world.containers.find(
+    (other) =>
+      other.host !== peer.host &&
+      other !== caller &&
+      other.inspect?.value.status === "running" &&
+      kin(other) === kin(peer) &&
+      port(other) !== null &&
+      port(other) === port(peer),
+  );
+  return proxied ? (twin ?? null) : null;
 }
 
 /** It runs and answers on its own host; only from the caller's host it cannot be reached. */
@@ -128,8 +140,11 @@ function cutOff(world: World, view: ContainerView): Finding[] {
 function movedAway(world: World, view: ContainerView): Finding[] {
   for (const { reference, resolution } of configuredPeers(world, view)) {
     const home = world.settings.hosts.find((host) => host.address === reference.host && host.name !== view.host);
-    const seen = home === undefined ? null : hostOf(world, home.name);
-    if (home === undefined || seen?.list == null || reference.port === null) continue;
+    // A host without any container answers with an empty list, which is as good as a list.
+    const seen = world.readings.find(
+      (reading) => reading.source === "docker-list" && reading.host === home?.name && reading.outcome.status !== "failed",
+    );
+    if (home === undefined || seen === undefined || reference.port === null) continue;
     const live = resolution.kind === "container" && resolution.view.inspect?.value.running === true;
     if (live) continue;
     const moved = world.containers.find(
@@ -154,7 +169,7 @@ function movedAway(world: World, view: ContainerView): Finding[] {
             moved,
             `HostConfig.PortBindings ${reference.port} of ${moved.name} on ${moved.host}, State.Status=running`,
           ),
-          cite(seen.list, `no container of ${home.name} publishes ${reference.port}`, null),
+          cite({ reading: seen }, `no container of ${home.name} publishes ${reference.port}`, null),
           ...citeLine(view, last),
         ],
         witnesses: ["docker-inspect", "docker-list", "docker-logs"],

@@ -111,6 +111,7 @@ function statementTimeout(world: World, view: ContainerView): Finding | null {
     advice: [
       `Raise statement_timeout where it is set (server, database, role or connection options), or make the statement faster.`,
     ],
+    ...linked,
   });
 }
 

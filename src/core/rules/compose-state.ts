@@ -157,7 +157,8 @@ function scaledToZero(world: World, view: ContainerView): Finding[] {
           ...(gone.length > 0 ? citeEvent(world, view.host, `destroy of ${gone.join(", ")}`, null) : []),
         ],
         witnesses: ["docker-list", "docker-logs", ...(gone.length > 0 ? ["docker-events"] : [])],
-        weight: weight.proven,
+        // All replicas gone together is more than one removed container.
+        weight: gone.length >= 2 ? weight.proven + 4 : weight.proven,
         advice: [`docker compose up -d --scale ${service}=1 ${service} brings it back.`],
       }),
     ];

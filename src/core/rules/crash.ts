@@ -47,7 +47,11 @@ function nativeEnd(world: World, view: ContainerView, death: Death): Finding | n
   if (fault !== null && kernel != null) facts.push(cite(kernel, fault.text, view.name));
   const base = {
     facts,
-    witnesses: [...death.witnesses, ...(fault === null ? [] : ["kernel-log"]), ...(said === null ? [] : ["docker-logs"])],
+    witnesses: [
+      ...death.witnesses,
+      ...(fault === null ? [] : ["kernel-log"]),
+      ...(said === null ? [] : ["docker-logs"]),
+    ],
     onsetMs: death.atMs,
     weight: fault === null && said === null && exitCode === 139 ? weight.strong : weight.proven,
   };
@@ -56,14 +60,18 @@ function nativeEnd(world: World, view: ContainerView, death: Death): Finding | n
       ...base,
       cause: "app-abort",
       summary: `${view.name} aborted itself (exit ${exitCode}): a failed check or a call of abort(), not a kill and not memory`,
-      advice: [`Read the last lines of ${view.name} before its end for the check that failed; a start brings it back until the next time.`],
+      advice: [
+        `Read the last lines of ${view.name} before its end for the check that failed; a start brings it back until the next time.`,
+      ],
     });
   }
   return faultAt(view, {
     ...base,
     cause: "segfault-139",
     summary: `Native code in ${view.name} accessed memory it must not (exit ${exitCode}); nothing ran out of memory and nobody killed it`,
-    advice: [`Look for a native library or a runtime that changed in ${view.name}'s last release; go back to the release before it.`],
+    advice: [
+      `Look for a native library or a runtime that changed in ${view.name}'s last release; go back to the release before it.`,
+    ],
   });
 }
 
@@ -95,7 +103,8 @@ function kernelFaultAt(world: World, view: ContainerView, death: Death): KernelF
 function completed(world: World, view: ContainerView, death: Death): Finding[] {
   const inspect = view.inspect;
   if (inspect === null || inspect.value.running || inspect.value.restarting) return [];
-  if (inspect.value.restartPolicy.name === "on-failure" || inspect.value.labels["com.docker.compose.oneoff"] === "True") return [];
+  if (inspect.value.restartPolicy.name === "on-failure" || inspect.value.labels["com.docker.compose.oneoff"] === "True")
+    return [];
   const covered = hostOf(world, view.host)?.events?.value.completeSinceMs ?? null;
   const proven = covered !== null && death.atMs !== null && covered <= death.atMs - limits.stopVisibleMs;
   const policy = inspect.value.restartPolicy.name || "no";
@@ -103,11 +112,16 @@ function completed(world: World, view: ContainerView, death: Death): Finding[] {
     faultAt(view, {
       cause: "completed-exit-0",
       summary: `The main command of ${view.name} came to its end with exit 0${proven ? ", nobody stopped it" : ""}, and its restart policy ${policy} starts nothing again`,
-      facts: [...death.facts, cite(inspect, `RestartPolicy=${policy} Config.Cmd=${inspect.value.command.join(" ").slice(0, 200)}`, view.name)],
+      facts: [
+        ...death.facts,
+        cite(inspect, `RestartPolicy=${policy} Config.Cmd=${inspect.value.command.join(" ").slice(0, 200)}`, view.name),
+      ],
       witnesses: ["docker-inspect", ...(proven ? ["docker-events"] : [])],
       onsetMs: death.atMs,
       weight: proven ? weight.strong : limits.suspectWeight,
-      advice: [`Check the command of ${view.name}: a server must stay in the foreground. If it is meant to run for ever, set a restart policy.`],
+      advice: [
+        `Check the command of ${view.name}: a server must stay in the foreground. If it is meant to run for ever, set a restart policy.`,
+      ],
     }),
   ];
 }
@@ -119,13 +133,19 @@ function exception(world: World, view: ContainerView, death: Death): Finding[] {
   const loops = inspect.running || inspect.restarting;
   const said = told(world, view, ["uncaught-exception"]);
   const line = lastLine(view);
-  const facts = [...death.facts, ...(said?.facts ?? []), ...(line === null || view.logs === null ? [] : [cite(view.logs, line, view.name)])];
+  const facts = [
+    ...death.facts,
+    ...(said?.facts ?? []),
+    ...(line === null || view.logs === null ? [] : [cite(view.logs, line, view.name)]),
+  ];
   const base = { facts, onsetMs: death.atMs, witnesses: ["docker-inspect", ...(said === null ? [] : ["docker-logs"])] };
   if (said === null) {
     // Why a loop goes on is told by the loop's own rule; here only the container is certain.
     if (loops) return [];
     const summary = `${view.name} ended by itself with exit ${death.exitCode}; its log names no reason that is known`;
-    return [faultAt(view, { ...base, cause: "unknown-cause", summary, weight: weight.hinted - 5, advice: [readLog(view)] })];
+    return [
+      faultAt(view, { ...base, cause: "unknown-cause", summary, weight: weight.hinted - 5, advice: [readLog(view)] }),
+    ];
   }
   if (loops && aboutSettings(line ?? "")) return [];
   const served = (lastRunMs(view) ?? 0) >= limits.pastStartMs;
@@ -147,7 +167,9 @@ function blamesPeer(world: World, view: ContainerView): boolean {
 
 /** A wrong setting or state is told as such, not as a fault of the program. */
 function aboutSettings(line: string): boolean {
-  return /config|setting|environment|\benv\b|variable|\.(?:ya?ml|json|toml|ini|conf)\b|migration|licen[cs]e/i.test(line);
+  return /config|setting|environment|\benv\b|variable|\.(?:ya?ml|json|toml|ini|conf)\b|migration|licen[cs]e/i.test(
+    line,
+  );
 }
 
 function lastLine(view: ContainerView): string | null {

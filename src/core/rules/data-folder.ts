@@ -112,7 +112,7 @@ function damaged(world: World, view: ContainerView): Finding | null {
 /** Two running servers on one source. The one that was started later is the intruder. */
 function twoServers(world: World, view: ContainerView): Finding | null {
   if (!runsServer(world, view)) return null;
-  const twins = sharers(world, view).filter((other) => runsServer(world, other));
+  const twins = sharers(world, view).filter((other) => other.inspect?.value.running === true);
   const all = [view, ...twins].sort((a, b) => startedMs(a) - startedMs(b) || (a.name < b.name ? -1 : 1));
   const second = all.at(-1);
   const first = all[0];
@@ -125,6 +125,8 @@ function twoServers(world: World, view: ContainerView): Finding | null {
     facts,
     witnesses: ["docker-inspect", "docker-inspect of the other"],
     onsetMs: second.inspect?.value.startedAtMs ?? null,
+    // Told also while the service still answers: the damage is being done all the same.
+    past: true,
     weight: weight.proven + 1,
     advice: [
       `Hands off: two servers on one folder damage it. Take a copy first; then a person stops ${second.name}, checks the data and gives it a volume of its own.`,
@@ -157,8 +159,11 @@ function looksAlike(view: ContainerView, other: ContainerView): boolean {
   const a = view.inspect?.value;
   const b = other.inspect?.value;
   if (a === undefined || b === undefined) return false;
-  const word = (inspect: typeof a) => [...inspect.entrypoint, ...inspect.command].join(" ").split(/\s+/)[0] ?? "";
-  return word(a) === word(b) || (startedAs(view) !== null && startedAs(view) === startedAs(other));
+  const line = (inspect: typeof a) => [...inspect.entrypoint, ...inspect.command].join(" ");
+  const first = (inspect: typeof a) => line(inspect).split(/\s+/)[0] ?? "";
+  const program =
+    first(a) === first(b) && !/^(\S*\/)?((ba|da|a)?sh|python[\d.]*|node|java|env|tini|sleep)$/.test(first(a));
+  return program || line(a) === line(b) || (startedAs(view) !== null && startedAs(view) === startedAs(other));
 }
 
 function dataMounts(view: ContainerView) {

@@ -1,10 +1,12 @@
 import type { Finding } from "../diagnosis.ts";
 import { faultAt, hostFault, type Rule, weight } from "../rule.ts";
-import { told } from "../told.ts";
+import { type Told, told } from "../told.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
 
 /** A limit this low was set on purpose: every common default is 1024 or more. */
 const lowLimit = 512;
+/** So few that hardly a program can serve two clients. */
+const tinyLimit = 100;
 
 /**
  * No descriptors left. A limit that is too small is met at once; a leak fills any limit with what nobody uses any more,
@@ -40,7 +42,7 @@ function openFiles(world: World, view: ContainerView): Finding[] {
       ),
     );
   if (set !== null) facts.push(cite(view.inspect, `HostConfig.Ulimits nofile=${set.soft}:${set.hard}`, view.name));
-  const leaks = isLeak(process, limit, open);
+  const leaks = isLeak(process, limit, open) || (atLimit && (limit ?? 0) > tinyLimit && filledSlowly(view, said));
   const witnesses = [
     ...(said === null ? [] : ["docker-logs"]),
     ...(atLimit ? ["process-facts"] : []),
@@ -64,6 +66,21 @@ function openFiles(world: World, view: ContainerView): Finding[] {
       ],
     }),
   ];
+}
+
+/** It served requests for a while before the first refusal, so the limit was enough until something piled up. */
+function filledSlowly(view: ContainerView, said: Told | null): boolean {
+  const first = said?.signals[0]?.line.atMs ?? null;
+  if (first === null) return false;
+  const paths = new Set(
+    view.signals.flatMap((signal) => (signal.kind === "http-5xx" ? [signal.parts["path"] ?? ""] : [])),
+  );
+  const served = view.signals.find(
+    (signal) => signal.kind === "http-ok" && paths.has(signal.parts["path"] ?? "") && signal.line.atMs !== null,
+  );
+  const abandoned = view.process?.value.connections.filter((socket) => socket.state === "ESTABLISHED").length ?? 0;
+  const open = view.process?.value.openFiles ?? 0;
+  return served !== undefined && first - (served.line.atMs as number) >= 5_000 && abandoned < open * 0.5;
 }
 
 type Process = NonNullable<ContainerView["process"]>["value"];

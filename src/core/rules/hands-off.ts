@@ -1,7 +1,7 @@
 import { lastDeath } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
-import { eventFacts, personExecs } from "../hands.ts";
+import { personExecs } from "../hands.ts";
 import type { ProcessRow } from "../readings.ts";
 import { addressesOf } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -39,10 +39,7 @@ function maintenance(world: World, view: ContainerView): Finding[] {
       kind: byHand ? "fault" : "hazard",
       summary: `${view.name} is under planned maintenance: it is marked so, and ${byHand ? (paused ? "it was paused by hand" : "it was stopped by hand") : "it is not in its usual state"}; nothing is to be done by the program`,
       facts: [...marks, ...(death?.facts ?? []), cite(inspect, `State.Status=${inspect.value.status}`, view.name)],
-      witnesses: [
-        "docker-inspect",
-        ...(death !== null && death.witnesses.includes("docker-events") ? ["docker-events"] : []),
-      ],
+      witnesses: ["docker-inspect", ...(death?.witnesses.includes("docker-events") ? ["docker-events"] : [])],
       onsetMs: death?.atMs ?? null,
       weight: weight.proven + 3,
       advice: [`Ask whoever announced the maintenance of ${view.name} before starting anything.`],

@@ -1,6 +1,6 @@
 import type { Finding } from "../diagnosis.ts";
 import { edgesFrom } from "../graph.ts";
-import { answersNow, ownFailure } from "../own-failure.ts";
+import { answersNow, listensOutside, ownFailure } from "../own-failure.ts";
 import type { ContainerInspect, HealthState } from "../readings.ts";
 import { composeProject, composeService } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -51,7 +51,7 @@ export function misjudgement(view: ContainerView): Misjudgement | null {
     return { cause: "probe-broken", why: "its command always fails, whatever the service does", text };
   const port = portOf(inspect.healthcheck.test.join(" "));
   const listening = view.process?.value.listeners.map((socket) => socket.port) ?? [];
-  if (port !== null && listening.length > 0 && !listening.includes(port))
+  if (port !== null && listensOutside(view) && !listening.includes(port))
     return {
       cause: "probe-broken",
       why: `it asks port ${port}, where nothing listens`,
@@ -65,7 +65,7 @@ export function misjudgement(view: ContainerView): Misjudgement | null {
 
 function misjudged(world: World, view: ContainerView, inspect: ContainerInspect, health: HealthState): Finding[] {
   const against = misjudgement(view);
-  if (against === null || health.status !== "unhealthy" || !(answersNow(view) || listens(view))) return [];
+  if (against === null || health.status !== "unhealthy" || !(answersNow(view) || listensOutside(view))) return [];
   const works =
     !view.probes.some((probe) => isFailure(probe.value)) && ownFailure(world, view) === null && !complains(world, view);
   const fault = works && world.subjects.includes(view);
@@ -186,10 +186,6 @@ function complains(world: World, view: ContainerView): boolean {
   return edgesFrom(world.edges, view.ref).some((edge) =>
     edge.failures.some((signal) => isCurrent(world, view, signal)),
   );
-}
-
-function listens(view: ContainerView): boolean {
-  return (view.process?.value.listeners.length ?? 0) > 0;
 }
 
 function cannotRun(exitCode: number, output: string): boolean {

@@ -1,7 +1,7 @@
 import type { Finding } from "../diagnosis.ts";
 import { askedRestarts, eventFacts } from "../hands.ts";
 import { limits } from "../limits.ts";
-import { answersNow } from "../own-failure.ts";
+import { answersNow, listensOutside } from "../own-failure.ts";
 import type { DockerEvent } from "../readings.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, hostNowMs, type World } from "../world.ts";
@@ -22,7 +22,7 @@ export const helperRestarts: Rule = {
     const since = hostNowMs(world, view.host) - limits.helperWindowMs;
     const restarts = askedRestarts(view).filter((event) => event.atMs >= since);
     if (restarts.length < 2 || !followHealth(view, restarts)) return [];
-    return [wasReady(view) ? autoheal(world, view, restarts) : tooEarly(world, view, restarts)];
+    return [wasReady(view, restarts) ? autoheal(world, view, restarts) : tooEarly(world, view, restarts)];
   },
 };
 
@@ -53,10 +53,12 @@ function isRegular(restarts: readonly DockerEvent[]): boolean {
 }
 
 /** It serves: it answers a probe, listens, or its log holds answers to others than the health check alone. */
-function wasReady(view: ContainerView): boolean {
-  if (answersNow(view)) return true;
-  if ((view.process?.value.listeners.length ?? 0) > 0) return true;
-  return view.signals.some((signal) => signal.kind === "http-ok" || signal.kind === "server-ready");
+function wasReady(view: ContainerView, restarts: readonly DockerEvent[]): boolean {
+  if (answersNow(view) || listensOutside(view)) return true;
+  const since = restarts[0]?.atMs ?? 0;
+  return view.signals.some(
+    (signal) => (signal.kind === "http-ok" || signal.kind === "server-ready") && (signal.line.atMs ?? 0) >= since,
+  );
 }
 
 function autoheal(world: World, view: ContainerView, restarts: readonly DockerEvent[]): Finding {

@@ -72,8 +72,10 @@ function byHost(world: World, view: ContainerView, kill: OomKill, death: Death |
   }
   const culprit = hog.view;
   const scored = (kill.oomScoreAdj ?? view.inspect?.value.oomScoreAdj ?? 0) >= limits.raisedOomScore;
-  const cause: Cause = culprit !== view && scored && hog.sizeKb >= 2 * hog.victimKb ? "oom-victim-not-culprit" : "host-oom-global";
-  const base = culprit === null ? outside(world, view, kill, death, hog) : accuse(world, view, culprit, kill, death, hog);
+  const cause: Cause =
+    culprit !== view && scored && hog.sizeKb >= 2 * hog.victimKb ? "oom-victim-not-culprit" : "host-oom-global";
+  const base =
+    culprit === null ? outside(world, view, kill, death, hog) : accuse(world, view, culprit, kill, death, hog);
   const name = culprit?.name ?? hog.task.name;
   return {
     ...base,
@@ -92,11 +94,23 @@ function byHost(world: World, view: ContainerView, kill: OomKill, death: Death |
 type Base = Omit<Finding, "cause" | "summary">;
 
 /** The hog is accused; what may be done is to start the victim again. */
-function accuse(world: World, victim: ContainerView, culprit: ContainerView, kill: OomKill, death: Death | null, hog: Hog | null): Base {
+function accuse(
+  world: World,
+  victim: ContainerView,
+  culprit: ContainerView,
+  kill: OomKill,
+  death: Death | null,
+  hog: Hog | null,
+): Base {
   const draft = draftOf(world, victim, kill, death, hog);
   const finding = faultAt(culprit, { cause: "host-oom-global", summary: "", ...draft });
   if (culprit === victim) return { ...finding, actOn: victim.ref };
-  return { ...finding, actOn: victim.ref, shownBy: victim.ref, link: { proof: "shared-resource", facts: draft.facts.slice(-1) } };
+  return {
+    ...finding,
+    actOn: victim.ref,
+    shownBy: victim.ref,
+    link: { proof: "shared-resource", facts: draft.facts.slice(-1) },
+  };
 }
 
 function outside(world: World, victim: ContainerView, kill: OomKill, death: Death | null, hog: Hog | null): Base {
@@ -112,12 +126,29 @@ function draftOf(world: World, victim: ContainerView, kill: OomKill, death: Deat
   const facts: Fact[] = [...(death?.facts ?? [])];
   if (victim.inspect !== null) {
     const { memoryLimitBytes, oomScoreAdj } = victim.inspect.value;
-    facts.push(cite(victim.inspect, `HostConfig.Memory=${memoryLimitBytes ?? 0} HostConfig.OomScoreAdj=${oomScoreAdj ?? 0}`, victim.name));
+    facts.push(
+      cite(
+        victim.inspect,
+        `HostConfig.Memory=${memoryLimitBytes ?? 0} HostConfig.OomScoreAdj=${oomScoreAdj ?? 0}`,
+        victim.name,
+      ),
+    );
   }
   if (kernel != null) {
     facts.push(cite(kernel, describeKill(kill), victim.name));
     if (hog !== null)
-      facts.push(cite(kernel, `process table: ${hog.task.name} (pid ${hog.task.pid}) held ${hog.sizeKb} kB with oom_score_adj ${hog.task.oomScoreAdj}, the killed one ${hog.victimKb} kB`, null));
+      facts.push(
+        cite(
+          kernel,
+          `process table: ${hog.task.name} (pid ${hog.task.pid}) held ${hog.sizeKb} kB with oom_score_adj ${hog.task.oomScoreAdj}, the killed one ${hog.victimKb} kB`,
+          null,
+        ),
+      );
   }
-  return { facts, witnesses: [...new Set(["kernel-log", ...(death?.witnesses ?? ["docker-inspect"])])], onsetMs: kill.atMs, weight: weight.proven };
+  return {
+    facts,
+    witnesses: [...new Set(["kernel-log", "docker-inspect", ...(death?.witnesses ?? [])])],
+    onsetMs: kill.atMs,
+    weight: weight.proven,
+  };
 }

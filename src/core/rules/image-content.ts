@@ -124,7 +124,11 @@ export function codeVolumes(inspect: ContainerInspect, view: Pick<ContainerView,
   );
 }
 
-const shells = /^(\/(usr\/)?bin\/)?(ba|da|a|z)?sh$|^(python3?|node|irb|php|jshell|julia)$/;
+/** Commands of base images, which say nothing about what the image is for. */
+const plain =
+  /^(\/(usr\/)?(local\/)?s?bin\/)?((ba|da|a|z)?sh|python[\d.]*|node|irb|php|jshell|julia|true|sleep|cat|tail)$/;
+const wrongCommand =
+  /can't open file|no such file|cannot find|not found|usage:|unrecognized|unknown (command|option|argument|flag)|missing script|no such command|is a directory/i;
 
 /** The image's own command is a real one, the container was given another, and that one ends at once. */
 function overridden(world: World, view: ContainerView): Finding[] {
@@ -134,11 +138,11 @@ function overridden(world: World, view: ContainerView): Finding[] {
   const own = [...image.entrypoint, ...image.command];
   const configured = [...inspect.value.entrypoint, ...inspect.value.command];
   if (own.length === 0 || configured.length === 0 || own.join(" ") === configured.join(" ")) return [];
-  if (own.length === 1 && shells.test(own[0] ?? "")) return [];
+  if (plain.test(own[0] ?? "") && (own.length === 1 || own[1] === "-")) return [];
   if (!replacesProgram(image, inspect.value)) return [];
   const death = lastDeath(world, view);
   if (!endsAtOnce(world, view, death)) return [];
-  if (told(world, view, ["env-missing", "module-missing", "config-invalid"]) !== null) return [];
+  if (!looksWrong(view, death)) return [];
   return [
     faultAt(view, {
       cause: "entrypoint-overridden",
@@ -160,6 +164,15 @@ function overridden(world: World, view: ContainerView): Finding[] {
       ],
     }),
   ];
+}
+
+/** The command itself is what fails: it is not there, it is used wrongly, or it does nothing; a program that complains of its setting is another matter. */
+function looksWrong(view: ContainerView, death: Death | null): boolean {
+  const code = death?.exitCode ?? null;
+  const lines = (view.logs?.value.lines ?? []).slice(-5).map(({ text }) => text);
+  return (
+    code === 126 || code === 127 || lines.some((text) => wrongCommand.test(text)) || (code === 0 && lines.length === 0)
+  );
 }
 
 /** Arguments after the image's own entrypoint are what an entrypoint is for; another program is not. */

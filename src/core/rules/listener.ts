@@ -22,15 +22,16 @@ export const listener: Rule = {
   ],
   needs: ["docker-inspect", "process-facts", "tcp-probe"],
   evaluate(world, view) {
-    if (view.process === null || view.inspect === null || !isSettled(world, view)) return [];
-    const mode = view.inspect.value.networkMode;
+    const mode = view.inspect?.value.networkMode ?? "host";
     if (mode === "host" || mode.startsWith("container:")) return [];
+    const outside = publishedOnLoopback(world, view);
+    if (view.process === null || !isSettled(world, view)) return outside;
     return [
+      ...outside,
       ...loopbackOnly(world, view, view.process),
       ...nobodyListens(world, view, view.process),
       ...proxiedToWrongPort(world, view, view.process),
       ...blocked(world, view, view.process),
-      ...publishedOnLoopback(world, view),
     ];
   },
 };

@@ -1,4 +1,12 @@
-import { type Death, describeEvent, describeKill, isOwnLimit, lastDeath, memoryKills, rememberedDeaths } from "../death.ts";
+import {
+  type Death,
+  describeEvent,
+  describeKill,
+  isOwnLimit,
+  lastDeath,
+  memoryKills,
+  rememberedDeaths,
+} from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import type { OomKill } from "../kernel-log.ts";
@@ -198,7 +206,8 @@ function childKilled(world: World, view: ContainerView, inspect: ContainerInspec
   if (last === undefined && counted === 0 && !(said && oomEvents.length > 0)) return [];
   const facts: Fact[] = [...limitFacts(view, inspect)];
   const events = hostOf(world, view.host)?.events;
-  if (events != null && oomEvents.length > 0) facts.push(cite(events, oomEvents.slice(-2).map(describeEvent).join(", "), view.name));
+  if (events != null && oomEvents.length > 0)
+    facts.push(cite(events, oomEvents.slice(-2).map(describeEvent).join(", "), view.name));
   if (kernel != null && last !== undefined) facts.push(cite(kernel, describeKill(last), view.name));
   if (view.cgroup !== null && counted > 0)
     facts.push(cite(view.cgroup, `oom_kill ${counted} in the running container's cgroup`, view.name));

@@ -24,8 +24,16 @@ function hang(world: World, view: ContainerView): Finding | null {
   const limit = inspect.value.memoryLimitBytes;
   const oom = view.events.findLast((event) => event.action === "oom");
   const facts = [
-    cite(cgroup, `memory.oom_control: under_oom 1, oom_kill_disable ${cgroup.value.oomKillDisabled ? 1 : 0}, usage ${cgroup.value.memoryCurrentBytes}, limit ${cgroup.value.memoryLimitBytes}`, view.name),
-    cite(inspect, `HostConfig.OomKillDisable=${inspect.value.oomKillDisable} HostConfig.Memory=${limit ?? 0}${limit === null ? "" : `: ${bytesText(limit)}`}`, view.name),
+    cite(
+      cgroup,
+      `memory.oom_control: under_oom 1, oom_kill_disable ${cgroup.value.oomKillDisabled ? 1 : 0}, usage ${cgroup.value.memoryCurrentBytes}, limit ${cgroup.value.memoryLimitBytes}`,
+      view.name,
+    ),
+    cite(
+      inspect,
+      `HostConfig.OomKillDisable=${inspect.value.oomKillDisable} HostConfig.Memory=${limit ?? 0}${limit === null ? "" : `: ${bytesText(limit)}`}`,
+      view.name,
+    ),
   ];
   if (sleeping && view.process !== null) facts.push(cite(view.process, `main process waits in ${waits}`, view.name));
   return faultAt(view, {
@@ -36,7 +44,9 @@ function hang(world: World, view: ContainerView): Finding | null {
     onsetMs: oom?.atMs ?? null,
     weight: weight.proven,
     measures: memoryMeasures(world, view),
-    advice: [`Remove oom_kill_disable (--oom-kill-disable) from ${view.name}: a kill and a restart are shorter than a hang.`],
+    advice: [
+      `Remove oom_kill_disable (--oom-kill-disable) from ${view.name}: a kill and a restart are shorter than a hang.`,
+    ],
   });
 }
 
@@ -55,8 +65,16 @@ function thrash(world: World, view: ContainerView): Finding | null {
     cause: "swap-thrash",
     summary: `${view.name} lives in swap: ${bytesText(swapCurrentBytes)} of it lie there beside its memory limit of ${bytesText(limit)}, so it is slow, not dead`,
     facts: [
-      cite(cgroup, `swap ${bytesText(swapCurrentBytes)}, memory ${memoryCurrentBytes}, pgmajfault ${majorFaults}, memory pressure full avg10 ${memoryPressureFullAvg10}`, view.name),
-      cite(inspect, `HostConfig.Memory=${limit}: ${bytesText(limit)} HostConfig.MemorySwap=${inspect.value.memorySwapBytes}`, view.name),
+      cite(
+        cgroup,
+        `swap ${bytesText(swapCurrentBytes)}, memory ${memoryCurrentBytes}, pgmajfault ${majorFaults}, memory pressure full avg10 ${memoryPressureFullAvg10}`,
+        view.name,
+      ),
+      cite(
+        inspect,
+        `HostConfig.Memory=${limit}: ${bytesText(limit)} HostConfig.MemorySwap=${inspect.value.memorySwapBytes}`,
+        view.name,
+      ),
     ],
     witnesses: ["cgroup", ...(pressed && faulting ? ["memory pressure"] : [])],
     weight: pressed && faulting ? weight.strong : weight.told,

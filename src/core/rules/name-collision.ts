@@ -50,6 +50,8 @@ function collision(world: World, view: ContainerView, name: string, network: str
     witnesses: ["docker-inspect", ...(failing ? ["docker-logs"] : [])],
     onsetMs: culprit.inspect?.value.startedAtMs ?? null,
     weight: failing ? weight.proven + 1 : weight.strong,
+    // Every second request works, so an answer now proves nothing about the next.
+    past: true,
     shownBy: view.ref,
     link: { proof: "alias", facts },
     advice: [
@@ -69,7 +71,8 @@ function owns(view: ContainerView, name: string, network: string): boolean {
 function isSameService(a: ContainerView, b: ContainerView): boolean {
   if (a === b) return true;
   const service = composeService(a);
-  if (service !== null && service === composeService(b)) return composeProject(a) === composeProject(b);
+  if (service !== null && composeService(b) !== null)
+    return service === composeService(b) && composeProject(a) === composeProject(b);
   const command = (view: ContainerView) =>
     JSON.stringify([view.inspect?.value.entrypoint, view.inspect?.value.command]);
   const repository = (view: ContainerView) => view.inspect?.value.image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
@@ -77,13 +80,10 @@ function isSameService(a: ContainerView, b: ContainerView): boolean {
   return twins && sameSettings(a, b);
 }
 
-/** One image with one command can still be two services; their settings tell. */
+/** One image with one command can still be two services: then they are told different settings. */
 function sameSettings(a: ContainerView, b: ContainerView): boolean {
-  const names = (view: ContainerView) =>
-    (view.inspect?.value.env ?? []).map((variable) => `${variable.name} ${variable.digest}`).sort();
-  const [ours, theirs] = [names(a), names(b)];
-  const shared = ours.filter((entry) => theirs.includes(entry)).length;
-  return shared >= Math.max(ours.length, theirs.length) - 2;
+  const names = (view: ContainerView) => (view.inspect?.value.env ?? []).map((variable) => variable.name).sort();
+  return JSON.stringify(names(a)) === JSON.stringify(names(b));
 }
 
 function accuse(

@@ -10,6 +10,7 @@ import {
 } from "../callers.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
+import { configuredPeers } from "../graph.ts";
 import { disconnectOf, formerNames, isAddress, namesOf, networkNames, sharedNetworks } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, hostOf, type World } from "../world.ts";
@@ -24,7 +25,7 @@ export const networkMembership: Rule = {
   causes: ["network-disconnected", "container-renamed", "wrong-network", "default-bridge-no-dns"],
   needs: ["docker-inspect", "docker-networks"],
   evaluate(world, view) {
-    const calls = [...callsFrom(world, view), ...callsTo(world, view)].filter(isJudgeable);
+    const calls = [...callsFrom(world, view), ...callsTo(world, view)].filter((call) => isJudgeable(world, call));
     for (const call of calls) {
       const found = judge(world, call);
       if (found !== null && found.containerId === view.id) return [found];
@@ -34,14 +35,19 @@ export const networkMembership: Rule = {
 };
 
 /** Both run on one host with a network of their own; an address through the host needs no shared network. */
-function isJudgeable({ caller, peer, edge }: Call): boolean {
+function isJudgeable(world: World, { caller, peer, edge }: Call): boolean {
   const running = caller.inspect?.value.running === true && peer.inspect?.value.running === true;
   const own = [caller, peer].every((view) => !/^(host|container:)/.test(view.inspect?.value.networkMode ?? ""));
-  const failed = edge.failures.length > 0;
-  const byName = failed
-    ? edge.failures.some((signal) => signal.peerHost === null || !isAddress(signal.peerHost))
-    : edge.proof === "env";
-  return running && own && caller.host === peer.host && byName && caller.id !== peer.id;
+  const names = edge.failures.map((signal) => signal.peerHost).filter((name): name is string => name !== null);
+  const references = configuredPeers(world, caller).filter(
+    ({ resolution }) => resolution.kind === "container" && resolution.view === peer,
+  );
+  const byName =
+    names.length > 0
+      ? names.some((name) => !isAddress(name))
+      : references.some(({ reference }) => !isAddress(reference.host));
+  const asked = edge.failures.length > 0 || edge.proof === "env";
+  return running && own && asked && byName && caller.host === peer.host && caller.id !== peer.id;
 }
 
 function judge(world: World, call: Call): Finding | null {

@@ -6,8 +6,8 @@ import type { Fact } from "../evidence.ts";
 import { limits } from "../limits.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../world.ts";
-import { cpuLimitEnded } from "./resource-limits.ts";
 import { endedWithReboot } from "./daemon-start.ts";
+import { cpuLimitEnded } from "./resource-limits.ts";
 
 /**
  * It does not run, and the order of events says who ended it. Exit 137 has nine histories; only the sequence of
@@ -29,10 +29,10 @@ export const notRunning: Rule = {
   needs: ["docker-inspect", "docker-events"],
   evaluate(world, view) {
     const inspect = view.inspect?.value;
-    if (view.inspect === null || inspect === undefined || inspect.running || inspect.restarting || inspect.paused)
-      return [];
+    if (view.inspect === null || inspect === undefined || inspect.restarting || inspect.paused) return [];
     if (endedWithReboot(world, view)) return [];
     const death = lastDeath(world, view);
+    if (inspect.running) return death === null ? [] : killedAndBack(world, view, death);
     if (death === null) return neverStarted(world, view);
     switch (death.kind) {
       case "docker-kill":
@@ -47,13 +47,13 @@ export const notRunning: Rule = {
       case "stop-grace":
         return [
           smartShutdown(view, death) ??
-          ended(
-            view,
-            death,
-            "stop-grace-exceeded",
-            `${view.name} was stopped through Docker and did not end within its grace period, so it was killed (exit 137)`,
-            graceAdvice,
-          ),
+            ended(
+              view,
+              death,
+              "stop-grace-exceeded",
+              `${view.name} was stopped through Docker and did not end within its grace period, so it was killed (exit 137)`,
+              graceAdvice,
+            ),
         ];
       case "stop-clean":
         return [stoppedClean(world, view, death)];
@@ -132,7 +132,8 @@ function killedAndBack(world: World, view: ContainerView, death: Death): Finding
 function smartShutdown(view: ContainerView, death: Death): Finding | null {
   const last = view.signals.findLast((signal) => signal.kind.startsWith("server-shutdown"));
   const asked = view.signals.findLast((signal) => signal.kind === "server-shutdown-smart");
-  const forThisEnd = asked?.line.atMs == null || death.atMs === null || death.atMs - asked.line.atMs <= limits.recentTroubleMs;
+  const forThisEnd =
+    asked?.line.atMs == null || death.atMs === null || death.atMs - asked.line.atMs <= limits.recentTroubleMs;
   if (asked === undefined || last !== asked || view.logs === null || !forThisEnd) return null;
   const finding = ended(
     view,
@@ -141,15 +142,22 @@ function smartShutdown(view: ContainerView, death: Death): Finding | null {
     `${view.name} was stopped through Docker, waited for its connected clients (smart shutdown) and was killed at the end of the grace period; its data is not damaged`,
     "Give it the stop signal SIGINT (stop_signal), which ends sessions at once, or a longer stop_grace_period. The next start replays the log: wait for it.",
   );
-  return { ...finding, facts: [...finding.facts, cite(view.logs, asked.line.text, view.name)], witnesses: [...finding.witnesses, "docker-logs"] };
+  return {
+    ...finding,
+    facts: [...finding.facts, cite(view.logs, asked.line.text, view.name)],
+    witnesses: [...finding.witnesses, "docker-logs"],
+  };
 }
 
 /** Exit 0 in a window that is not covered: only its own last words can tell a stop from an end of its own. */
 function saidItWasStopped(world: World, view: ContainerView, death: Death): boolean {
   const covered = hostOf(world, view.host)?.events?.value.completeSinceMs ?? null;
-  if (death.exitCode !== 0 || death.atMs === null || (covered !== null && covered <= death.atMs - limits.stopVisibleMs)) return false;
+  if (death.exitCode !== 0 || death.atMs === null || (covered !== null && covered <= death.atMs - limits.stopVisibleMs))
+    return false;
   return (view.logs?.value.lines.slice(-10) ?? []).some(({ text }) =>
-    /received (?:fast|smart|immediate) shutdown request|SIGTERM|SIGQUIT|signal (?:15|3)\b|User requested shutdown|[Ss]hutting down/.test(text),
+    /received (?:fast|smart|immediate) shutdown request|SIGTERM|SIGQUIT|signal (?:15|3)\b|User requested shutdown|[Ss]hutting down/.test(
+      text,
+    ),
   );
 }
 

@@ -1,4 +1,4 @@
-import { answersNow } from "../own-failure.ts";
+import { answersNow, outsidePorts } from "../own-failure.ts";
 import { stem } from "../replicas.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite } from "../world.ts";
@@ -60,7 +60,7 @@ export const oldContainer: Rule = {
 
 function portsOf(view: ContainerView): number[] {
   const exposed = view.inspect?.value.exposedPorts.map((entry) => entry.port) ?? [];
-  const listening = view.process?.value.listeners.map((socket) => socket.port) ?? [];
+  const listening = outsidePorts(view);
   return [...new Set([...exposed, ...listening])];
 }
 

@@ -3,6 +3,7 @@ import { complaintsAbout, signalFacts } from "../complaints.ts";
 import { memoryKills, rememberedDeaths } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import { limits } from "../limits.ts";
+import { ownFailure } from "../own-failure.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { serverKind } from "../servers.ts";
 import { clientsOf, linkTo } from "../sessions.ts";
@@ -228,7 +229,9 @@ function perRow(
     witnesses: ["docker-logs", ...(before === null ? [] : ["docker-events"])],
     ...(shown === at ? {} : { shownBy: shown.ref, link: { proof: "connection" as const, facts } }),
     past: true,
-    weight: before === null ? weight.told - 3 : weight.strong,
+    // Errors are not what many small questions give; slowness is.
+    kind: ownFailure(world, at) === null ? "fault" : "hazard",
+    weight: before === null && different === null ? weight.told - 3 : weight.strong,
     advice: [
       `Load the rows of ${at.name}'s request in one query (a join, or IN with all keys), and watch the number of queries per request.`,
     ],

@@ -23,7 +23,7 @@ function deadNameServer(world: World, view: ContainerView): Finding[] {
   const servers = view.inspect?.value.dns ?? [];
   if (servers.length === 0) return [];
   const unknown = view.signals.filter((signal) => {
-    const name = signal.peerHost ?? "";
+    const name = signal.peerHost ?? signalPeer(world, view, signal)?.name ?? "";
     const outside = isPeerSignal(signal) && name.includes(".") && !isAddress(name);
     return (
       outside &&
@@ -42,7 +42,7 @@ function deadNameServer(world: World, view: ContainerView): Finding[] {
   return [
     faultAt(view, {
       cause: "dns-server-dead",
-      summary: `${view.name} asks the name server ${servers.join(", ")} for outside names and gets no answer: ${last.peerHost} cannot be resolved`,
+      summary: `${view.name} asks the name server ${servers.join(", ")} for outside names and gets no answer: ${last.peerHost ?? signalPeer(world, view, last)?.name} cannot be resolved`,
       facts: [
         ...citeInspect(view, `HostConfig.Dns ${servers.join(", ")}`),
         ...citeLine(view, last),

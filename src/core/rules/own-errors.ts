@@ -3,6 +3,7 @@ import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import { edgesFrom } from "../graph.ts";
 import { limits } from "../limits.ts";
+import type { LogSignal } from "../log-signals.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { describeProbe, isFailure } from "../symptom.ts";
 import { type ContainerView, cite, containerOf, type World } from "../world.ts";
@@ -33,8 +34,8 @@ function clientErrors(world: World, view: ContainerView): Finding | null {
     cause: "client-errors",
     summary:
       clients.size === 1
-        ? `${view.name} works; one client sends requests that it answers with 4xx`
-        : `${view.name} works; clients send requests that it answers with 4xx`,
+        ? `${view.name} works; one client sends requests that it rightly refuses`
+        : `${view.name} works; clients send requests that it rightly refuses`,
     facts,
     witnesses: ["docker-logs"],
     onsetMs: wrong[0]?.line.atMs ?? null,
@@ -48,7 +49,9 @@ function clientErrors(world: World, view: ContainerView): Finding | null {
 function failsByItself(world: World, view: ContainerView): Finding | null {
   const failing = failureFacts(world, view);
   const edges = edgesFrom(world.edges, view.ref);
-  const blames = edges.some((edge) => current(world, view, edge.failures).length > 0);
+  const blames = edges.some((edge) =>
+    blamesStill(view, current(world, view, edge.failures), edge.to.host === null ? null : containerOf(world, edge.to)),
+  );
   if (failing.length === 0 || blames || view.logs === null) return null;
   const peers = edges.map((edge) => (edge.to.host === null ? null : containerOf(world, edge.to)));
   const known = peers.filter((peer): peer is ContainerView => peer !== null);
@@ -62,6 +65,16 @@ function failsByItself(world: World, view: ContainerView): Finding | null {
     weight: limits.accuseFrom + 1,
     advice: [`Look into the log of ${view.name} at the time of a failing request; the fault is inside it.`],
   });
+}
+
+/** Failures at boot, while a peer was still starting, say nothing of requests that fail since without blaming anybody. */
+function blamesStill(view: ContainerView, failures: readonly LogSignal[], peer: ContainerView | null): boolean {
+  const last = failures.at(-1);
+  if (last === undefined) return false;
+  const ready = peer?.signals.findLast((signal) => signal.kind === "server-ready")?.line.atMs ?? null;
+  if (ready !== null && last.line.atMs !== null && ready > last.line.atMs) return false;
+  const since = view.signals.slice(view.signals.indexOf(last) + 1).filter((signal) => signal.kind === "http-5xx");
+  return since.length < limits.failuresSince;
 }
 
 /** It answers with 5xx when probed; or whoever calls it says that it answers with errors. */
@@ -81,8 +94,7 @@ function isFine(world: World, peer: ContainerView): boolean {
   const inspect = peer.inspect?.value;
   const probed = peer.probes.filter((probe) => probe.value.kind === "tcp");
   return (
-    inspect !== undefined &&
-    inspect.running &&
+    inspect?.running === true &&
     !inspect.paused &&
     inspect.health?.status !== "unhealthy" &&
     probed.some((probe) => probe.value.failure === null) &&

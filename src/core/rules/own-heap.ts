@@ -18,15 +18,22 @@ export const ownHeap: Rule = {
     const heap = told(world, view, ["heap-exhausted"]);
     const process = told(world, view, ["allocation-failed"], (signal) => ownAllocation.test(signal.line.text));
     const said = heap ?? process;
-    if (said === null || view.inspect === null || serverKind(world, view) !== null || killedLately(world, view)) return [];
+    if (said === null || view.inspect === null || serverKind(world, view) !== null || killedLately(world, view))
+      return [];
     return [exhausted(world, view, said, heap !== null)];
   },
 };
 
 /** Words of a program that could not have more, not of a server that tells its client so. */
-const ownAllocation = /MemoryError|std::bad_alloc|Allowed memory size|runtime: out of memory|NoMemoryError|OutOfMemoryException/;
+const ownAllocation =
+  /MemoryError|std::bad_alloc|Allowed memory size|runtime: out of memory|NoMemoryError|OutOfMemoryException/;
 
-function exhausted(world: World, view: ContainerView, said: NonNullable<ReturnType<typeof told>>, certain: boolean): Finding {
+function exhausted(
+  world: World,
+  view: ContainerView,
+  said: NonNullable<ReturnType<typeof told>>,
+  certain: boolean,
+): Finding {
   const death = lastDeath(world, view);
   const inspect = view.inspect as NonNullable<ContainerView["inspect"]>;
   const ended = !inspect.value.running && death?.kind === "own-exit";
@@ -36,8 +43,18 @@ function exhausted(world: World, view: ContainerView, said: NonNullable<ReturnTy
     summary: `The runtime in ${view.name} ran out of its own heap or process limit${ended ? ` and ended (exit ${death.exitCode})` : ""}; the container's memory limit is not involved`,
     facts: [
       ...said.facts,
-      ...(ended ? death.facts : [cite(inspect, `State.Status=${inspect.value.status} HostConfig.Memory=${inspect.value.memoryLimitBytes ?? 0}`, view.name)]),
-      ...(view.cgroup === null || hits === null ? [] : [cite(view.cgroup, `the container's limit was hit ${hits} times`, view.name)]),
+      ...(ended
+        ? death.facts
+        : [
+            cite(
+              inspect,
+              `State.Status=${inspect.value.status} HostConfig.Memory=${inspect.value.memoryLimitBytes ?? 0}`,
+              view.name,
+            ),
+          ]),
+      ...(view.cgroup === null || hits === null
+        ? []
+        : [cite(view.cgroup, `the container's limit was hit ${hits} times`, view.name)]),
     ],
     witnesses: ["docker-logs", ...(ended ? ["docker-inspect"] : []), ...(hits === 0 ? ["cgroup"] : [])],
     onsetMs: said.signals[0]?.line.atMs ?? null,

@@ -119,7 +119,29 @@ function holderOf(world: World, view: ContainerView, port: number): { view: Cont
         ),
       };
   }
-  return null;
+  return onlyCompanion(world, view, mode);
+}
+
+/** The only other container in the namespace, where its sockets were not read. */
+function onlyCompanion(world: World, view: ContainerView, mode: string): { view: ContainerView; fact: Fact } | null {
+  const others = world.containers.filter((other) => {
+    const inMode = other.inspect?.value.networkMode ?? "";
+    const together =
+      mode === `container:${other.id}` ||
+      inMode === `container:${view.id}` ||
+      (mode.startsWith("container:") && mode === inMode);
+    return other !== view && other.host === view.host && other.inspect?.value.running === true && together;
+  });
+  const [only] = others;
+  if (only === undefined || others.length > 1 || only.inspect === null) return null;
+  return {
+    view: only,
+    fact: cite(
+      only.inspect,
+      `${only.name} shares the network namespace with ${view.name}, State.Status=running`,
+      only.name,
+    ),
+  };
 }
 
 /** A process whose command line names the port: the best that can be told without its socket table. */

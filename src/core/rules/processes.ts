@@ -147,7 +147,8 @@ function ofHealthCommand(view: ContainerView, below: ProcessRow[]): ProcessRow[]
 function sharedUser(world: World, view: ContainerView, full: Full): Finding[] {
   const nproc = view.inspect?.value.ulimits.find((entry) => entry.name === "nproc") ?? null;
   const seen = hostOf(world, view.host)?.processes ?? null;
-  const uid = treeOf(world, view)[0]?.uid;
+  const configured = /^(\d+)(?::|$)/.exec(view.inspect?.value.user ?? "")?.[1];
+  const uid = treeOf(world, view)[0]?.uid ?? configured;
   if (nproc === null || view.inspect === null || seen === null || uid === undefined || full.byLimit === "now")
     return [];
   if (full.said === null) return [];

@@ -1,5 +1,6 @@
 import type { Cause } from "../causes.ts";
 import type { Finding } from "../diagnosis.ts";
+import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
 import { isAddress } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -127,7 +128,8 @@ function tooShort(world: World, view: ContainerView): Finding[] {
         (first === null || signal.line.atMs === null || signal.line.atMs >= first - 1_000),
     );
     const failed = upstream.signals.some(
-      (signal) => signal.kind === "http-5xx" && paths.includes(signal.parts["path"] ?? ""),
+      (signal) =>
+        signal.kind === "http-5xx" && paths.includes(signal.parts["path"] ?? "") && !isGoneClient(upstream, signal),
     );
     if (finished === undefined || failed || upstream.logs === null) return [];
     return [
@@ -144,6 +146,16 @@ function tooShort(world: World, view: ContainerView): Finding[] {
       }),
     ];
   });
+}
+
+/** Some programs log a success and then, because nobody waits for the answer any more, a failure of the same request. */
+function isGoneClient(upstream: ContainerView, failure: LogSignal): boolean {
+  return upstream.signals.some(
+    (signal) =>
+      signal.kind === "http-ok" &&
+      signal.parts["path"] === failure.parts["path"] &&
+      Math.abs((signal.line.atMs ?? 0) - (failure.line.atMs ?? 0)) <= limits.sameMomentMs,
+  );
 }
 
 function pathOf(signal: LogSignal): string | null {

@@ -2,7 +2,7 @@ import { type Predecessor, predecessorOf, taggedEvent } from "../changes.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import { limits } from "../limits.ts";
-import { answersNow, type OwnFailure, ownFailure } from "../own-failure.ts";
+import { answersNow, type OwnFailure, outsidePorts, ownFailure } from "../own-failure.ts";
 import { replicasOf, repository } from "../replicas.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
@@ -46,8 +46,7 @@ function betterReplica(world: World, view: ContainerView): ContainerView | null 
 /** Replicas of one thing come from one repository, or serve the same port. */
 function sharesWork(a: ContainerView, b: ContainerView): boolean {
   if (repository(a) !== null && repository(a) === repository(b)) return true;
-  const ports = (view: ContainerView) => view.process?.value.listeners.map((socket) => socket.port) ?? [];
-  return ports(a).some((port) => ports(b).includes(port));
+  return outsidePorts(a).some((port) => outsidePorts(b).includes(port));
 }
 
 function differsFrom(view: ContainerView, other: ContainerView, failure: OwnFailure): Finding {

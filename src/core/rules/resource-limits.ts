@@ -23,7 +23,10 @@ export function cpuLimitEnded(world: World, view: ContainerView, death: Death): 
   const limit = view.inspect?.value.ulimits.find((entry) => entry.name === "cpu");
   const ran = lastRunMs(view);
   if (limit === undefined || limit.hard <= 0 || ran === null) return false;
-  const unexplained = death.kind === "outside-kill" || death.kind === "unknown-kill" || (death.kind === "own-exit" && death.exitCode === 152);
+  const unexplained =
+    death.kind === "outside-kill" ||
+    death.kind === "unknown-kill" ||
+    (death.kind === "own-exit" && death.exitCode === 152);
   const cpus = hostOf(world, view.host)?.engine?.value.cpus ?? 64;
   // Several threads use up CPU seconds faster than the clock runs.
   return unexplained && (ran / 1_000) * cpus >= limit.soft - 1;
@@ -38,12 +41,17 @@ function cpuKill(world: World, view: ContainerView): Finding | null {
   return faultAt(view, {
     cause: "rlimit-cpu-kill",
     summary: `${view.name} used up its limit of ${limit?.hard} CPU seconds (ulimit cpu) and was killed by the kernel after it had run for ${ranS} s; nobody sent a signal and no memory was short`,
-    facts: [...death.facts, cite(inspect, `HostConfig.Ulimits cpu soft ${limit?.soft} hard ${limit?.hard}; ran for ${ranS} s`, view.name)],
+    facts: [
+      ...death.facts,
+      cite(inspect, `HostConfig.Ulimits cpu soft ${limit?.soft} hard ${limit?.hard}; ran for ${ranS} s`, view.name),
+    ],
     witnesses: ["docker-inspect", ...death.witnesses],
     onsetMs: death.atMs,
     past: inspect.value.running,
     weight: weight.proven,
-    advice: [`Remove the cpu ulimit of ${view.name} or raise it: it counts all CPU seconds of its life, so a server always reaches it.`],
+    advice: [
+      `Remove the cpu ulimit of ${view.name} or raise it: it counts all CPU seconds of its life, so a server always reaches it.`,
+    ],
   });
 }
 
@@ -59,7 +67,13 @@ function fileSize(world: World, view: ContainerView): Finding | null {
     summary: `${view.name} may not write files larger than its file size limit${size} (ulimit fsize); the disk is not full`,
     facts: [
       ...(said?.facts ?? []),
-      cite(inspect, limit === undefined ? "HostConfig.Ulimits: none; the limit comes from the engine's or the image's defaults" : `HostConfig.Ulimits fsize soft ${limit.soft} hard ${limit.hard}`, view.name),
+      cite(
+        inspect,
+        limit === undefined
+          ? "HostConfig.Ulimits: none; the limit comes from the engine's or the image's defaults"
+          : `HostConfig.Ulimits fsize soft ${limit.soft} hard ${limit.hard}`,
+        view.name,
+      ),
     ],
     witnesses: [...(said === null ? [] : ["docker-logs"]), ...(limit === undefined ? [] : ["docker-inspect"])],
     onsetMs: said?.signals[0]?.line.atMs ?? null,

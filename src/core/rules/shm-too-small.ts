@@ -1,4 +1,4 @@
-import { humanBytes, faultAt, type Rule, weight } from "../rule.ts";
+import { faultAt, humanBytes, type Rule, weight } from "../rule.ts";
 import { serverKind } from "../servers.ts";
 import { told } from "../told.ts";
 import { cite, containerOf } from "../world.ts";
@@ -30,11 +30,17 @@ export const shmTooSmall: Rule = {
           ...(callers[0]?.facts ?? []),
           cite(inspect, `HostConfig.ShmSize=${size}${size === null ? "" : `: ${humanBytes(size)}`}`, view.name),
         ],
-        witnesses: [...(own === null ? [] : ["docker-logs"]), ...(callers.length === 0 ? [] : ["docker-logs of callers"]), "docker-inspect"],
+        witnesses: [
+          ...(own === null ? [] : ["docker-logs"]),
+          ...(callers.length === 0 ? [] : ["docker-logs of callers"]),
+          "docker-inspect",
+        ],
         onsetMs: (own ?? callers[0])?.signals[0]?.line.atMs ?? null,
         past: true,
         weight: weight.proven,
-        advice: [`Recreate ${view.name} with a larger shm_size (256m or more), or set max_parallel_workers_per_gather = 0.`],
+        advice: [
+          `Recreate ${view.name} with a larger shm_size (256m or more), or set max_parallel_workers_per_gather = 0.`,
+        ],
       }),
     ];
   },

@@ -1,6 +1,7 @@
-import { type Call, callsFrom, callsTo, citeInspect, citeLine, isSettled, recentSignal, timeText } from "../callers.ts";
+import { type Call, callsFrom, callsTo, citeInspect, citeLine, recentSignal, timeText } from "../callers.ts";
 import type { Finding } from "../diagnosis.ts";
 import { configuredPeers, isPeerSignal, signalPeer } from "../graph.ts";
+import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
 import { addressesOf, isAddress, namesOf, resolvePeer } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -26,19 +27,42 @@ export const staleUpstream: Rule = {
 
 /** A line of a proxy with an address, later than the start of the container that is meant, which lives elsewhere now. */
 function remembered(world: World, view: ContainerView): Finding[] {
-  if (!isSettled(world, view)) return [];
-  for (const call of callsFrom(world, view)) {
+  if (!isUp(view)) return [];
+  const lines = view.signals.filter((line) => isPeerSignal(line) && isProxySignal(line));
+  const kept = recentSignal(
+    world,
+    view,
+    lines.filter((line) => line.peerHost !== null && isAddress(line.peerHost)),
+  );
+  for (const call of meantCalls(world, view, kept?.peerPort ?? null)) {
     const { peer, edge } = call;
-    const signal = recentSignal(world, view, edge.failures);
-    if (signal === null || !isProxySignal(signal) || !isSettled(world, peer) || !failedSince(signal, peer)) continue;
-    if (signal.pattern === "nginx-no-live" && answers(peer)) return [downMark(call, signal)];
-    const kept = edge.failures.findLast((line) => line.peerHost !== null && isAddress(line.peerHost));
-    if (kept === undefined || !failedSince(kept, peer) || isConfigured(world, view, kept.peerHost)) continue;
+    const mark = recentSignal(
+      world,
+      view,
+      edge.failures.filter((line) => line.pattern === "nginx-no-live"),
+    );
+    if (mark !== null && failedSince(mark, peer, limits.failTimeoutMs) && answers(peer)) return [downMark(call, mark)];
+    if (kept === null || !failedSince(kept, peer, 0) || isConfigured(world, view, kept.peerHost)) continue;
     const now = addressesOf(peer);
-    if (now.length === 0 || now.includes(kept.peerHost as string) || isStarted(view, peer)) continue;
+    if (now.length === 0 || now.includes(kept.peerHost as string) || !isLater(peer, view)) continue;
     return [staleAddress(call, kept, now)];
   }
   return [];
+}
+
+/** Running containers that the proxy is known to mean: by its settings, by compose, by the failing edge itself, or as the only ones with that port. */
+function meantCalls(world: World, view: ContainerView, port: number | null): Call[] {
+  const calls = callsFrom(world, view).filter(({ peer }) => isUp(peer));
+  const told = calls.filter(({ edge }) => edge.proof === "label" || edge.proof === "config" || edge.proof === "env");
+  return [...told, ...calls.filter(({ edge, peer }) => edge.proof === "proxy-config" && opens(peer, port))];
+}
+
+function opens(peer: ContainerView, port: number | null): boolean {
+  return port === null || (peer.process?.value.listeners.some((socket) => socket.port === port) ?? false);
+}
+
+function isUp(view: ContainerView): boolean {
+  return view.inspect?.value.status === "running";
 }
 
 function staleAddress({ caller, peer }: Call, kept: LogSignal, now: string[]): Finding {
@@ -75,7 +99,7 @@ function downMark({ caller, peer }: Call, signal: LogSignal): Finding {
 
 /** Its connections lead to a container that is not the one its own settings name at that port. */
 function wrongService(world: World, view: ContainerView): Finding[] {
-  if (!isSettled(world, view)) return [];
+  if (!isUp(view)) return [];
   const peers = configuredPeers(world, view).flatMap(({ reference, resolution }) =>
     resolution.kind === "container" && !isAddress(reference.host) ? [{ reference, peer: resolution.view }] : [],
   );
@@ -170,7 +194,10 @@ function fixedEntry(world: World, view: ContainerView): Finding[] {
         (signal.peerHost === name || signal.peerHost === address || meansEntry(world, view, signal, name)),
     );
     const last = recentSignal(world, view, failing);
-    if (last === null) continue;
+    const unanswered = view.process?.value.connections.find(
+      (socket) => socket.remoteAddress === address && socket.state === "SYN_SENT",
+    );
+    if (last === null && unanswered === undefined) continue;
     return [
       faultAt(view, {
         cause: "stale-extra-hosts",
@@ -178,9 +205,12 @@ function fixedEntry(world: World, view: ContainerView): Finding[] {
         facts: [
           cite(inspect, `HostConfig.ExtraHosts ${name}:${address}`, view.name),
           ...citeInspect(peer, `NetworkSettings.Networks of ${peer.name}: ${addressesOf(peer).join(", ")}`),
-          ...citeLine(view, last),
+          ...(last === null ? [] : citeLine(view, last)),
+          ...(unanswered === undefined || view.process === null
+            ? []
+            : [cite(view.process, `SYN_SENT to ${address}:${unanswered.remotePort}`, view.name)]),
         ],
-        witnesses: ["docker-inspect", "docker-logs"],
+        witnesses: ["docker-inspect", last === null ? "process-facts" : "docker-logs"],
         weight: weight.proven + 2,
         advice: [
           `Remove the extra_hosts entry for ${name} from ${view.name}; the engine's name server knows the current address.`,
@@ -231,19 +261,14 @@ function isProxySignal(signal: LogSignal): boolean {
   );
 }
 
-function failedSince(signal: LogSignal, peer: ContainerView): boolean {
+function failedSince(signal: LogSignal, peer: ContainerView, afterMs: number): boolean {
   const since = peer.inspect?.value.startedAtMs ?? null;
-  return since !== null && signal.line.atMs !== null && signal.line.atMs > since + 1_000;
+  return since !== null && signal.line.atMs !== null && signal.line.atMs > since + afterMs;
 }
 
 /** The address itself stands in its settings: then the setting is wrong, not the memory. */
 function isConfigured(world: World, view: ContainerView, address: string | null): boolean {
   return configuredPeers(world, view).some(({ reference }) => reference.host === address);
-}
-
-/** The proxy started after the upstream got its address, so it cannot remember an older one. */
-function isStarted(view: ContainerView, peer: ContainerView): boolean {
-  return !isLater(peer, view);
 }
 
 function isLater(a: ContainerView, b: ContainerView): boolean {

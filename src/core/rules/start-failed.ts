@@ -37,7 +37,15 @@ function fromLog(world: World, view: ContainerView): Finding[] {
   const line = view.logs.value.lines.slice(-5).findLast(({ text }) => causeOf(text, true) !== null);
   const cause = line === undefined ? null : causeOf(line.text, true);
   if (line === undefined || cause === null) return [];
-  return [failed(view, cause, [...death.facts, cite(view.logs, line.text, view.name)], ["docker-inspect", "docker-logs"], death.exitCode)];
+  return [
+    failed(
+      view,
+      cause,
+      [...death.facts, cite(view.logs, line.text, view.name)],
+      ["docker-inspect", "docker-logs"],
+      death.exitCode,
+    ),
+  ];
 }
 
 /** runc, crun and the shells. The same "no such file" means the command itself before the start, its interpreter after. */
@@ -45,20 +53,55 @@ function causeOf(text: string, printed: boolean): Cause | null {
   if (/exec format error/i.test(text)) return "exec-format-error";
   if (/\\r['’]?: No such file|\^M: bad interpreter|bad interpreter: No such file/i.test(text)) return "crlf-shebang";
   if (printed) {
-    if (/^(?:standard_init_linux\.go:\d+: )?exec (?:\/|user process caused)[^\n]{0,200}: no such file or directory/i.test(text.trim())) return "crlf-shebang";
-    if (/^(?:standard_init_linux\.go:\d+: )?exec (?:\/|user process caused)[^\n]{0,200}: permission denied/i.test(text.trim())) return "not-executable";
-    if (/^(?:\/[\w./-]{1,100}|[a-z]{1,8}sh)(?: -c)?: (?:line )?(?:\d{1,6}: )?[^\s:]{1,200}: (?:command )?not found/i.test(text.trim())) return "command-not-found";
-    if (/^(?:\/[\w./-]{1,100}|[a-z]{1,8}sh)(?: -c)?: (?:line )?(?:\d{1,6}: )?(?:exec: )?[^\s:]{1,200}: Permission denied/.test(text.trim())) return "not-executable";
+    if (
+      /^(?:standard_init_linux\.go:\d+: )?exec (?:\/|user process caused)[^\n]{0,200}: no such file or directory/i.test(
+        text.trim(),
+      )
+    )
+      return "crlf-shebang";
+    if (
+      /^(?:standard_init_linux\.go:\d+: )?exec (?:\/|user process caused)[^\n]{0,200}: permission denied/i.test(
+        text.trim(),
+      )
+    )
+      return "not-executable";
+    if (
+      /^(?:\/[\w./-]{1,100}|[a-z]{0,8}sh)(?: -c)?: (?:line )?(?:\d{1,6}: )?[^\s:]{1,200}: (?:command )?not found/i.test(
+        text.trim(),
+      )
+    )
+      return "command-not-found";
+    if (
+      /^(?:\/[\w./-]{1,100}|[a-z]{0,8}sh)(?: -c)?: (?:line )?(?:\d{1,6}: )?(?:exec: )?[^\s:]{1,200}: Permission denied/.test(
+        text.trim(),
+      )
+    )
+      return "not-executable";
     return null;
   }
-  if (/exec: "[^"]{1,400}": (?:executable file not found|stat [^:]{1,400}: no such file)|executable file [`"'][^`"']{1,400}[`"'] not found/i.test(text))
+  if (
+    /exec: "[^"]{1,400}": (?:executable file not found|stat [^:]{1,400}: no such file)|executable file [`"'][^`"']{1,400}[`"'] not found/i.test(
+      text,
+    )
+  )
     return "command-not-found";
-  if (/exec: "[^"]{1,400}": (?:permission denied|is a directory)|open executable: Permission denied|exec [^:]{1,200}: permission denied/i.test(text)) return "not-executable";
+  if (
+    /exec: "[^"]{1,400}": (?:permission denied|is a directory)|open executable: Permission denied|exec [^:]{1,200}: permission denied/i.test(
+      text,
+    )
+  )
+    return "not-executable";
   if (/exec (?:\/|user process caused)[^"]{0,200}: no such file or directory/i.test(text)) return "crlf-shebang";
   return null;
 }
 
-function failed(view: ContainerView, cause: Cause, facts: Fact[], witnesses: string[], exitCode: number | null): Finding {
+function failed(
+  view: ContainerView,
+  cause: Cause,
+  facts: Fact[],
+  witnesses: string[],
+  exitCode: number | null,
+): Finding {
   const { why, advice } = words(view, cause);
   return faultAt(view, {
     cause,
@@ -74,11 +117,20 @@ function failed(view: ContainerView, cause: Cause, facts: Fact[], witnesses: str
 function words(view: ContainerView, cause: Cause): { why: string; advice: string } {
   const command = [...(view.inspect?.value.entrypoint ?? []), ...(view.inspect?.value.command ?? [])][0] ?? "";
   if (cause === "command-not-found")
-    return { why: "its configured command does not exist in the image", advice: `Correct the command of ${view.name} (command or entrypoint), or use the image that has it, and recreate the container.` };
+    return {
+      why: "its configured command does not exist in the image",
+      advice: `Correct the command of ${view.name} (command or entrypoint), or use the image that has it, and recreate the container.`,
+    };
   if (cause === "not-executable")
-    return { why: "its configured command is there and may not be executed", advice: `Give the file the executable bit (chmod +x) in the image or on the host, and recreate ${view.name}.` };
+    return {
+      why: "its configured command is there and may not be executed",
+      advice: `Give the file the executable bit (chmod +x) in the image or on the host, and recreate ${view.name}.`,
+    };
   if (cause === "exec-format-error")
-    return { why: "its program is for another processor, or is a script without an interpreter line", advice: `Compare the image's architecture with the host's; a script needs a first line like #!/bin/sh.` };
+    return {
+      why: "its program is for another processor, or is a script without an interpreter line",
+      advice: `Compare the image's architecture with the host's; a script needs a first line like #!/bin/sh.`,
+    };
   return {
     why: "its script names an interpreter that does not exist, as Windows line ends make it",
     advice: `Look at the first line of ${command === "" ? "the script" : command}: save it with Unix line ends (LF), or install the interpreter it names, and rebuild.`,

@@ -28,7 +28,7 @@ export const startOrder: Rule = {
       );
       if (back === undefined) return [];
       const states = [view, other].flatMap((each) =>
-        each.process === null ? [] : [cite(each.process, "0 listening sockets that others can reach", each.name)],
+        each.process === null ? [] : [cite(each.process, "0 listening sockets", each.name)],
       );
       return [
         faultAt(view, {
@@ -51,11 +51,11 @@ function waitsFor(world: World, view: ContainerView, failures: Parameters<typeof
   return current(world, view, failures).some((signal) => waits.includes(signal.kind));
 }
 
-/** It has a port that others can reach. One that ended or is between two starts has none. */
+/** It listens, if only for itself; the engine's name server does not count. One that ended or is between two starts has none. */
 function opens(view: ContainerView): boolean {
   const inspect = view.inspect?.value;
   if (inspect === undefined) return true;
   if (!inspect.running || inspect.restarting) return !inspect.restarting && inspect.restartCount === 0;
   if (view.process === null) return true;
-  return view.process.value.listeners.some((socket) => !socket.address.startsWith("127.") && socket.address !== "::1");
+  return view.process.value.listeners.some((socket) => socket.address !== "127.0.0.11");
 }

@@ -84,14 +84,13 @@ function justStarted(world: World, view: ContainerView): Finding | null {
   const health = inspect.health?.status === "starting";
   const young = hostNowMs(world, view.host) - inspect.startedAtMs <= limits.startingMs;
   if (diesAgain(view, inspect.restartCount) || isReady(view) || (!health && !young)) return null;
-  const silent = view.process !== null && outerListeners(view) === 0;
+  const silent = view.process !== null && listenerCount(view) === 0;
   const refused = view.probes.find((probe) => probe.value.failure === "refused");
   const asked = world.subjects.includes(view);
   if (saysSo.length === 0 && !(silent && (refused !== undefined || health || complaints.length > 0))) return null;
   if (!asked && complaints.length === 0 && refused === undefined) return null;
   const facts: Fact[] = [...startedFact(view), ...complaintFacts(complaints.slice(0, 2))];
-  if (view.process !== null && silent)
-    facts.push(cite(view.process, "0 listening sockets that others can reach", view.name));
+  if (view.process !== null && silent) facts.push(cite(view.process, "0 listening sockets", view.name));
   if (refused !== undefined) facts.push(cite(refused, `connect to port ${refused.value.port}: refused`, view.name));
   return faultAt(view, {
     cause: "dep-starting",
@@ -135,10 +134,9 @@ function diesAgain(view: ContainerView, restartCount: number): boolean {
   return restartCount > 0 || deaths.length >= 2;
 }
 
-function outerListeners(view: ContainerView): number {
-  return (view.process?.value.listeners ?? []).filter(
-    (socket) => !socket.address.startsWith("127.") && socket.address !== "::1",
-  ).length;
+/** The engine's own name server in the container does not count; one that listens for itself alone is not starting. */
+function listenerCount(view: ContainerView): number {
+  return (view.process?.value.listeners ?? []).filter((socket) => socket.address !== "127.0.0.11").length;
 }
 
 function startedFact(view: ContainerView): Fact[] {

@@ -148,7 +148,14 @@ export function createStage(lab: Lab, variant: number, seed: number, second: Sta
     },
     inspect: async (name) => JSON.parse(await lab.docker("inspect", name))[0],
     logs: async (name) => {
-      const { stdout, stderr } = await attempt("docker", ["-H", `unix://${lab.dockerSocket}`, "logs", "--tail", "200", name]);
+      const { stdout, stderr } = await attempt("docker", [
+        "-H",
+        `unix://${lab.dockerSocket}`,
+        "logs",
+        "--tail",
+        "200",
+        name,
+      ]);
       return stdout + stderr;
     },
   };

@@ -20,15 +20,22 @@ export async function webAndBackend(
       LOG_STYLE: stage.random.pick(["python", "node", "go", "java"]),
     },
   });
-  if (program.settled !== false) await stage.until(`${web} calls ${name}`, async () => (await stage.get(web, 8000, "/call"))?.status === 200);
+  if (program.settled !== false)
+    await stage.until(`${web} calls ${name}`, async () => (await stage.get(web, 8000, "/call"))?.status === 200);
 }
 
 /** Requests that need the backend fail. */
 export function callsFail(stage: Stage): () => Promise<boolean> {
-  return async () => ((await stage.get(stage.names.web, 8000, "/call"))?.status ?? 500) >= 500;
+  return async () => ((await stage.get(stage.names.web, 8000, "/call"))?.status ?? 0) >= 500;
 }
 
-export function fault(stage: Stage, cause: Truth["causes"][number], culprit: string, allowed: Truth["allowed"][number]["action"][], more: Partial<Truth> = {}): Truth {
+export function fault(
+  stage: Stage,
+  cause: Truth["causes"][number],
+  culprit: string,
+  allowed: Truth["allowed"][number]["action"][],
+  more: Partial<Truth> = {},
+): Truth {
   return {
     service: stage.names.web,
     verdict: "root-cause",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Cause } from "../../../../src/core/causes.ts";
 import type { Card, Truth } from "../card.ts";
 import { PASSWORD, type Stage } from "../stage.ts";
-import { runProgram, workFails } from "./program.ts";
+import { runProgram, saidBy, workFails } from "./program.ts";
 import { itemsFail, webAndDatabase } from "./stops.ts";
 
 function truth(stage: Stage, cause: Cause, culprit: string, shows: Truth["shows"], more: Partial<Truth> = {}): Truth {
@@ -18,7 +18,7 @@ async function psql(stage: Stage, sql: string): Promise<void> {
 async function webWithSettings(stage: Stage, settings: string[]): Promise<void> {
   const { web, db } = stage.names;
   await stage.postgres(db);
-  await stage.until(`${db} is ready`, async () => /ready to accept/.test(await stage.logs(db)));
+  await stage.until(`${db} is ready`, async () => /ready to accept/.test(await saidBy(stage, db)));
   await stage.service(web, {
     env: { LOG_STYLE: stage.random.pick(["python", "node", "go", "java"]), TRAFFIC_EVERY: "1" },
     args: settings.flatMap((setting) => ["--env", setting]),
@@ -254,7 +254,7 @@ export const configCards: readonly Card[] = [
       writeFileSync(file, `${proxyHead} events {} http { server { listen 80; serve_nothing on; } }`);
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       await stage.docker("kill", "--signal", "HUP", edge);
-      return truth(stage, "bad-reload-kept-old", edge, async () => /emerg/.test(await stage.logs(edge)), {
+      return truth(stage, "bad-reload-kept-old", edge, async () => /emerg/.test(await saidBy(stage, edge)), {
         service: edge,
         verdict: "no-fault-found",
         causes: [],
@@ -276,7 +276,7 @@ export const configCards: readonly Card[] = [
         stage,
         "nginx-timeout-too-short",
         edge,
-        async () => /timed out/.test(await stage.logs(edge)) && /GET \/work.* 200/.test(await stage.logs(web)),
+        async () => /timed out/.test(await saidBy(stage, edge)) && /GET \/work.* 200/.test(await saidBy(stage, web)),
         { service: edge },
       );
     },
@@ -294,7 +294,7 @@ export const configCards: readonly Card[] = [
         stage,
         `while sleep 1; do head -c 20000 /dev/zero | curl -s -o /dev/null --data-binary @- http://${edge}/work; done`,
       );
-      return truth(stage, "body-too-large", edge, async () => /too large/.test(await stage.logs(edge)), {
+      return truth(stage, "body-too-large", edge, async () => /too large/.test(await saidBy(stage, edge)), {
         service: edge,
       });
     },
@@ -306,14 +306,14 @@ export const configCards: readonly Card[] = [
     async inject(stage) {
       const { web, edge } = stage.names;
       await runProgram(stage, web, { work: "return 'done'" });
-      const zone = `limit_req_zone $server_name zone=all:1m rate=1r/s; ${stage.random.pick(["limit_req_status 429;", ""])}`;
+      const zone = `limit_req_zone $binary_remote_addr zone=all:1m rate=1r/s; ${stage.random.pick(["limit_req_status 429;", ""])}`;
       await proxy(
         stage,
         edge,
         `${proxyHead} events {} http { access_log /dev/stdout; ${zone} server { listen 80; location / { limit_req zone=all; proxy_pass http://${web}:8000; } } }`,
       );
       await clients(stage, `while sleep 0.2; do curl -s -o /dev/null http://${edge}/work; done`);
-      return truth(stage, "rate-limited", edge, async () => /limiting requests/.test(await stage.logs(edge)), {
+      return truth(stage, "rate-limited", edge, async () => /limiting requests/.test(await saidBy(stage, edge)), {
         service: edge,
       });
     },
@@ -339,7 +339,7 @@ export const configCards: readonly Card[] = [
         stage,
         "worker-connections",
         edge,
-        async () => /worker_connections are not enough/.test(await stage.logs(edge)),
+        async () => /worker_connections are not enough/.test(await saidBy(stage, edge)),
         { service: edge },
       );
     },
@@ -426,5 +426,5 @@ export const configCards: readonly Card[] = [
 
 /** web fails, and its log has said why. */
 function logged(stage: Stage): () => Promise<boolean> {
-  return async () => (await itemsFail(stage)()) && /failed/.test(await stage.logs(stage.names.web));
+  return async () => (await itemsFail(stage)()) && /failed/.test(await saidBy(stage, stage.names.web));
 }

@@ -9,7 +9,14 @@ import { itemsFail, webAndDatabase } from "./stops.ts";
 type Action = Truth["allowed"][number]["action"];
 
 /** A backend that ends in its own way when `/end` is asked for. */
-function endsBy(id: string, cause: Truth["causes"][number], about: string, code: string, args: string[] = [], allowed: Action[] = ["start"]): Card {
+function endsBy(
+  id: string,
+  cause: Truth["causes"][number],
+  about: string,
+  code: string,
+  args: string[] = [],
+  allowed: Action[] = ["start"],
+): Card {
   return {
     id,
     family: "B",
@@ -24,7 +31,12 @@ function endsBy(id: string, cause: Truth["causes"][number], about: string, code:
 }
 
 /** Something that never becomes a running program, behind a web that needs it. */
-function neverRuns(id: string, cause: Truth["causes"][number], about: string, start: (stage: Stage, name: string) => Promise<unknown>): Card {
+function neverRuns(
+  id: string,
+  cause: Truth["causes"][number],
+  about: string,
+  start: (stage: Stage, name: string) => Promise<unknown>,
+): Card {
   return {
     id,
     family: "B",
@@ -32,7 +44,9 @@ function neverRuns(id: string, cause: Truth["causes"][number], about: string, st
     async inject(stage) {
       const { api, web } = stage.names;
       await start(stage, api).catch(() => {});
-      await stage.service(web, { env: { UPSTREAMS: `http://${api}:9000/work`, LOG_STYLE: stage.random.pick(["python", "node", "go", "java"]) } });
+      await stage.service(web, {
+        env: { UPSTREAMS: `http://${api}:9000/work`, LOG_STYLE: stage.random.pick(["python", "node", "go", "java"]) },
+      });
       return fault(stage, cause, api, []);
     },
   };
@@ -59,7 +73,13 @@ export const exitCards: readonly Card[] = [
     async inject(stage) {
       const { api } = stage.names;
       await webAndBackend(stage, api, { handle: "pass" });
-      await stage.docker(...stage.random.pick([["stop", "--time", "2"], ["stop", "--time", "1"]]), api);
+      await stage.docker(
+        ...stage.random.pick([
+          ["stop", "--time", "2"],
+          ["stop", "--time", "1"],
+        ]),
+        api,
+      );
       return fault(stage, "stop-grace-exceeded", api, ["start"]);
     },
   },
@@ -80,7 +100,10 @@ export const exitCards: readonly Card[] = [
     about: "docker stop of a program that ends by TERM",
     async inject(stage) {
       const { api } = stage.names;
-      await webAndBackend(stage, api, { handle: "pass", setup: "import signal\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(143))" });
+      await webAndBackend(stage, api, {
+        handle: "pass",
+        setup: "import signal\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(143))",
+      });
       await stage.docker("stop", api);
       return fault(stage, "stopped-clean-143", api, ["start"]);
     },
@@ -103,7 +126,10 @@ export const exitCards: readonly Card[] = [
     about: "kill -9 from the host a while after a reload signal through Docker",
     async inject(stage) {
       const { api } = stage.names;
-      await webAndBackend(stage, api, { handle: "pass", setup: "import signal\nsignal.signal(signal.SIGHUP, lambda *_: None)" });
+      await webAndBackend(stage, api, {
+        handle: "pass",
+        setup: "import signal\nsignal.signal(signal.SIGHUP, lambda *_: None)",
+      });
       await stage.docker("kill", "--signal", "HUP", api);
       await stage.until("the window before is covered", past(16_000), 20_000);
       process.kill(await hostPid(stage, api), "SIGKILL");
@@ -113,21 +139,50 @@ export const exitCards: readonly Card[] = [
   endsBy("segfault-139", "segfault-139", "native code reads address 0", "ctypes.string_at(0)"),
   endsBy("app-abort-pid1", "app-abort", "abort() in process 1 ends as 139", "os.abort()"),
   endsBy("app-abort-init", "app-abort", "abort() under an init ends as 134", "os.abort()", ["--init"]),
-  endsBy("completed-exit-0", "completed-exit-0", "the main command comes to its end", "os._exit(0)", [], ["start", "update-restart-policy"]),
+  endsBy(
+    "completed-exit-0",
+    "completed-exit-0",
+    "the main command comes to its end",
+    "os._exit(0)",
+    [],
+    ["start", "update-restart-policy"],
+  ),
   neverRuns("unhandled-exception", "unhandled-exception", "an exception right at the start", (stage, name) =>
-    python(stage, name, backend({ handle: "pass", setup: stage.random.pick(['raise ValueError("cannot reticulate")', "print(1 / 0)", "[][3]"]) })),
+    python(
+      stage,
+      name,
+      backend({
+        handle: "pass",
+        setup: stage.random.pick(['raise ValueError("cannot reticulate")', "print(1 / 0)", "[][3]"]),
+      }),
+    ),
   ),
   neverRuns("command-not-found", "command-not-found", "the command is not in the image", (stage, name) =>
-    stage.run(name, { command: stage.random.pick([["/opt/app/server", "--port", "9000"], ["gunicorn", "app:app"]]) }),
+    stage.run(name, {
+      command: stage.random.pick([
+        ["/opt/app/server", "--port", "9000"],
+        ["gunicorn", "app:app"],
+      ]),
+    }),
   ),
   neverRuns("not-executable", "not-executable", "the command has no executable bit", async (stage, name) =>
     stage.run(name, { args: await script(stage, "#!/bin/sh\nsleep 1000\n", 0o644), command: ["/app/run.sh"] }),
   ),
-  neverRuns("exec-format-error", "exec-format-error", "another processor's program, or no interpreter line", async (stage, name) =>
-    stage.run(name, { args: await script(stage, stage.random.pick(["sleep 1000\n", "\u007fELF\u0002\u0001\u0001garbage"]), 0o755), command: ["/app/run.sh"] }),
+  neverRuns(
+    "exec-format-error",
+    "exec-format-error",
+    "another processor's program, or no interpreter line",
+    async (stage, name) =>
+      stage.run(name, {
+        args: await script(stage, stage.random.pick(["sleep 1000\n", "\u007fELF\u0002\u0001\u0001garbage"]), 0o755),
+        command: ["/app/run.sh"],
+      }),
   ),
   neverRuns("crlf-shebang", "crlf-shebang", "a script with Windows line ends", async (stage, name) =>
-    stage.run(name, { args: await script(stage, `${stage.random.pick(["#!/bin/sh", "#!/usr/bin/env bash"])}\r\nsleep 1000\r\n`, 0o755), command: ["/app/run.sh"] }),
+    stage.run(name, {
+      args: await script(stage, `${stage.random.pick(["#!/bin/sh", "#!/usr/bin/env bash"])}\r\nsleep 1000\r\n`, 0o755),
+      command: ["/app/run.sh"],
+    }),
   ),
   {
     id: "rlimit-cpu-kill",
@@ -135,7 +190,10 @@ export const exitCards: readonly Card[] = [
     about: "the CPU-seconds limit is used up",
     async inject(stage) {
       const { api } = stage.names;
-      const program = { handle: "pass", setup: "def burn():\n    while True: pass\nthreading.Thread(target=burn, daemon=True).start()" };
+      const program = {
+        handle: "pass",
+        setup: "def burn():\n    while True: pass\nthreading.Thread(target=burn, daemon=True).start()",
+      };
       await webAndBackend(stage, api, program, ["--ulimit", "cpu=4:4"]);
       return fault(stage, "rlimit-cpu-kill", api, []);
     },

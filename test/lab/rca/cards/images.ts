@@ -18,7 +18,13 @@ export async function buildImage(
 }
 
 /** `docker run -d` of another image than the lab's, on the stage's network. */
-export function runImage(stage: Stage, name: string, tag: string, args: readonly string[] = [], command: readonly string[] = []) {
+export function runImage(
+  stage: Stage,
+  name: string,
+  tag: string,
+  args: readonly string[] = [],
+  command: readonly string[] = [],
+) {
   return stage.docker("run", "--detach", "--name", name, "--network", stage.network, ...args, tag, ...command);
 }
 

@@ -1,18 +1,22 @@
 import type { Card } from "../card.ts";
+import { abstainingCards } from "./abstaining.ts";
+import { cacheCards } from "./caches.ts";
 import { configCards } from "./config.ts";
 import { cpuIoCards } from "./cpu-io.ts";
+import { daemonCards } from "./daemon.ts";
 import { databaseCards } from "./databases.ts";
 import { dependencyCards } from "./dependencies.ts";
 import { exitCards } from "./exits.ts";
+import { healthCards } from "./health.ts";
+import { hostCards } from "./hosts.ts";
 import { memoryCards } from "./memory.ts";
 import { networkCards } from "./network.ts";
-import { resourceCards } from "./resources.ts";
-import { daemonCards } from "./daemon.ts";
-import { healthCards } from "./health.ts";
 import { peopleCards } from "./people.ts";
 import { releaseCards } from "./releases.ts";
+import { resourceCards } from "./resources.ts";
 import { restartCards } from "./restarts.ts";
 import { stopCards } from "./stops.ts";
+import { tlsCards } from "./tls.ts";
 
 /** Every fault of the suite. */
 export const cards: readonly Card[] = [
@@ -21,7 +25,17 @@ export const cards: readonly Card[] = [
   ...exitCards,
   ...dependencyCards,
   ...databaseCards,
+  ...cacheCards,
+  ...abstainingCards,
   ...networkCards,
+  ...tlsCards,
+  ...hostCards,
   ...resourceCards,
   ...configCards,
-  ...cpuIoCards, ...restartCards, ...daemonCards, ...releaseCards, ...healthCards, ...peopleCards];
+  ...cpuIoCards,
+  ...restartCards,
+  ...daemonCards,
+  ...releaseCards,
+  ...healthCards,
+  ...peopleCards,
+];

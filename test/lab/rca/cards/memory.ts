@@ -50,7 +50,10 @@ export const memoryCards: readonly Card[] = [
       await sql(stage, stage.names.db, hungryQuery).catch(() => {});
       const { web, db } = stage.names;
       await stage.until("the server recovers", async () => (await stage.get(web, 8000, "/items"))?.status === 200);
-      return fault(stage, "pg-backend-oom-recovery", db, ["update-memory"], { planExpected: false, shows: async () => true });
+      return fault(stage, "pg-backend-oom-recovery", db, ["update-memory"], {
+        planExpected: false,
+        shows: async () => true,
+      });
     },
   },
   {
@@ -73,9 +76,16 @@ export const memoryCards: readonly Card[] = [
     async inject(stage) {
       const { api, web } = stage.names;
       const once = 'if not os.path.exists("/seen"):\n    open("/seen", "w").close(); hog(200)';
-      await webAndBackend(stage, api, { handle: "pass", setup: once }, [...cap(48), "--restart", stage.random.pick(["on-failure:5", "always"])]);
+      await webAndBackend(stage, api, { handle: "pass", setup: once }, [
+        ...cap(48),
+        "--restart",
+        stage.random.pick(["on-failure:5", "always"]),
+      ]);
       await stage.until("it works again", async () => (await stage.get(web, 8000, "/call"))?.status === 200);
-      return fault(stage, "oom-self-healed", api, ["update-memory"], { planExpected: false, shows: async () => (await state(stage, api, "{{.RestartCount}}")) === "1" });
+      return fault(stage, "oom-self-healed", api, ["update-memory"], {
+        planExpected: false,
+        shows: async () => (await state(stage, api, "{{.RestartCount}}")) === "1",
+      });
     },
   },
   {
@@ -85,7 +95,11 @@ export const memoryCards: readonly Card[] = [
     async inject(stage) {
       const { api } = stage.names;
       const program = { handle: "pass", setup: "hog(200, 0.02)", settled: false };
-      await webAndBackend(stage, api, program, [...cap(stage.random.between(24, 40)), "--restart", stage.random.pick(["always", "unless-stopped", "on-failure"])]);
+      await webAndBackend(stage, api, program, [
+        ...cap(stage.random.between(24, 40)),
+        "--restart",
+        stage.random.pick(["always", "unless-stopped", "on-failure"]),
+      ]);
       await stage.until("the third start", async () => Number(await state(stage, api, "{{.RestartCount}}")) >= 3);
       return fault(stage, "oom-crash-loop", api, ["update-memory", "start", "restart"]);
     },
@@ -98,7 +112,11 @@ export const memoryCards: readonly Card[] = [
       const { api } = stage.names;
       const program = { handle: "KEPT.append(bytearray(os.urandom(1024)) * 3072)" };
       await webAndBackend(stage, api, program, [...cap(stage.random.between(56, 64)), "--restart", "always"]);
-      await stage.until("the second kill", async () => Number(await state(stage, api, "{{.RestartCount}}")) >= 2, 90_000);
+      await stage.until(
+        "the second kill",
+        async () => Number(await state(stage, api, "{{.RestartCount}}")) >= 2,
+        90_000,
+      );
       return fault(stage, "oom-leak", api, ["update-memory", "restart", "start"], { shows: async () => true });
     },
   },
@@ -124,9 +142,9 @@ export const memoryCards: readonly Card[] = [
       const { api } = stage.names;
       const program = { handle: 'if path == "/more": hog(64)', setup: "hog(40)" };
       await webAndBackend(stage, api, program, stage.random.int(2) === 0 ? ["--memory", "256m"] : cap(256));
-      await stage.docker("update", "--memory", "72m", ...(stage.random.int(2) === 0 ? ["--memory-swap", "72m"] : []), api).catch(() =>
-        stage.docker("update", "--memory", "72m", "--memory-swap", "72m", api),
-      );
+      await stage
+        .docker("update", "--memory", "72m", ...(stage.random.int(2) === 0 ? ["--memory-swap", "72m"] : []), api)
+        .catch(() => stage.docker("update", "--memory", "72m", "--memory-swap", "72m", api));
       await ask(stage, api, "/more");
       return fault(stage, "limit-lowered-live", api, ["update-memory", "start"]);
     },
@@ -138,7 +156,9 @@ export const memoryCards: readonly Card[] = [
     async inject(stage) {
       const { api } = stage.names;
       const folder = stage.random.pick(["/dev/shm", "/scratch"]);
-      const program = { handle: `if path == "/spool":\n    f = open("${folder}/spool", "wb")\n    for _ in range(3000): f.write(os.urandom(1024) * 100)` };
+      const program = {
+        handle: `if path == "/spool":\n    f = open("${folder}/spool", "wb")\n    for _ in range(3000): f.write(os.urandom(1024) * 100)`,
+      };
       const mount = folder === "/dev/shm" ? ["--shm-size", "512m"] : ["--tmpfs", "/scratch:size=512m"];
       await webAndBackend(stage, api, program, [...cap(64), ...mount]);
       await ask(stage, api, "/spool");
@@ -151,12 +171,25 @@ export const memoryCards: readonly Card[] = [
     about: "PostgreSQL with a tiny /dev/shm cannot run a parallel query",
     async inject(stage) {
       const { db } = stage.names;
-      const parallel = ["parallel_setup_cost=0", "parallel_tuple_cost=0", "min_parallel_table_scan_size=0", "max_parallel_workers_per_gather=3", "work_mem=64MB", "enable_mergejoin=off"];
+      const parallel = [
+        "parallel_setup_cost=0",
+        "parallel_tuple_cost=0",
+        "min_parallel_table_scan_size=0",
+        "max_parallel_workers_per_gather=3",
+        "work_mem=64MB",
+        "enable_mergejoin=off",
+      ];
       const query = "SELECT count(*) FROM big a JOIN big b ON a.n = b.n WHERE a.t <> b.t || 'x'";
       await webAndDatabase(stage, { args: ["--shm-size", stage.random.pick(["1m", "2m", "3m"])], settings: parallel });
-      await sql(stage, db, "CREATE TABLE big AS SELECT n, md5(n::text) AS t FROM generate_series(1, 200000) n; ANALYZE big");
+      await sql(
+        stage,
+        db,
+        "CREATE TABLE big AS SELECT n, md5(n::text) AS t FROM generate_series(1, 200000) n; ANALYZE big",
+      );
       await stage.docker("rm", "--force", stage.names.web);
-      await stage.service(stage.names.web, { env: { DATABASE_URL: `postgresql://app:wet-marble-5512@${db}:5432/shop`, QUERY: query, TRAFFIC_EVERY: "2" } });
+      await stage.service(stage.names.web, {
+        env: { DATABASE_URL: `postgresql://app:wet-marble-5512@${db}:5432/shop`, QUERY: query, TRAFFIC_EVERY: "2" },
+      });
       return fault(stage, "shm-too-small", db, [], { shows: itemsFail(stage) });
     },
   },
@@ -167,8 +200,15 @@ export const memoryCards: readonly Card[] = [
     async inject(stage) {
       const { db } = stage.names;
       await webAndDatabase(stage, { args: cap(160), settings: ["shared_buffers=512MB"] });
-      await sql(stage, db, "CREATE UNLOGGED TABLE big (t text); ALTER TABLE big ALTER t SET STORAGE PLAIN; INSERT INTO big SELECT repeat(md5(n::text), 200) FROM generate_series(1, 60000) n").catch(() => {});
-      return fault(stage, "pg-shared-buffers-over-limit", db, ["update-memory", "start"], { planExpected: false, shows: async () => /signal 9|oom/i.test(await stage.logs(db)) });
+      await sql(
+        stage,
+        db,
+        "CREATE UNLOGGED TABLE big (t text); ALTER TABLE big ALTER t SET STORAGE PLAIN; INSERT INTO big SELECT repeat(md5(n::text), 200) FROM generate_series(1, 60000) n",
+      ).catch(() => {});
+      return fault(stage, "pg-shared-buffers-over-limit", db, ["update-memory", "start"], {
+        planExpected: false,
+        shows: async () => /signal 9|oom/i.test(await stage.logs(db)),
+      });
     },
   },
   {
@@ -178,9 +218,13 @@ export const memoryCards: readonly Card[] = [
     async inject(stage) {
       const { db } = stage.names;
       await webAndDatabase(stage, { args: cap(240), settings: ["work_mem=128MB"] });
-      const sort = "SELECT count(pg_sleep(3)) FROM (SELECT t FROM (SELECT repeat(md5(i::text), 20) t FROM generate_series(1, 40000) i) a ORDER BY t LIMIT 1 OFFSET 39999) s";
+      const sort =
+        "SELECT count(pg_sleep(3)) FROM (SELECT t FROM (SELECT repeat(md5(i::text), 20) t FROM generate_series(1, 40000) i) a ORDER BY t LIMIT 1 OFFSET 39999) s";
       await Promise.all(Array.from({ length: 10 }, () => sql(stage, db, sort).catch(() => "")));
-      return fault(stage, "pg-work-mem-fanout", db, ["update-memory"], { planExpected: false, shows: async () => /signal 9/.test(await stage.logs(db)) });
+      return fault(stage, "pg-work-mem-fanout", db, ["update-memory"], {
+        planExpected: false,
+        shows: async () => /signal 9/.test(await stage.logs(db)),
+      });
     },
   },
   {
@@ -189,8 +233,18 @@ export const memoryCards: readonly Card[] = [
     about: "the heap option is larger than the limit",
     async inject(stage) {
       const { api } = stage.names;
-      const option = stage.random.pick([{ JAVA_OPTS: "-Xms64m -Xmx512m" }, { JAVA_TOOL_OPTIONS: "-XX:+UseG1GC -Xmx1g" }, { NODE_OPTIONS: "--max-old-space-size=768" }]);
-      await webAndBackend(stage, api, { handle: 'if path == "/fill": hog(400)' }, cap(64), option as Record<string, string>);
+      const option = stage.random.pick([
+        { JAVA_OPTS: "-Xms64m -Xmx512m" },
+        { JAVA_TOOL_OPTIONS: "-XX:+UseG1GC -Xmx1g" },
+        { NODE_OPTIONS: "--max-old-space-size=768" },
+      ]);
+      await webAndBackend(
+        stage,
+        api,
+        { handle: 'if path == "/fill": hog(400)' },
+        cap(64),
+        option as Record<string, string>,
+      );
       await ask(stage, api, "/fill");
       return fault(stage, "jvm-heap-over-limit", api, ["update-memory", "start", "restart"]);
     },
@@ -203,9 +257,14 @@ export const memoryCards: readonly Card[] = [
       const { api } = stage.names;
       const end = stage.random.pick([
         { line: 'Exception in thread "main" java.lang.OutOfMemoryError: Java heap space', end: "os._exit(3)" },
-        { line: "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", end: "os.abort()" },
+        {
+          line: "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+          end: "os.abort()",
+        },
       ]);
-      const program = { handle: `if path == "/fill":\n    print(${JSON.stringify(end.line)}, file=sys.stderr, flush=True); ${end.end}` };
+      const program = {
+        handle: `if path == "/fill":\n    print(${JSON.stringify(end.line)}, file=sys.stderr, flush=True); ${end.end}`,
+      };
       await webAndBackend(stage, api, program, ["--init", ...cap(512)]);
       await ask(stage, api, "/fill");
       return fault(stage, "jvm-heap-exhausted", api, []);
@@ -228,10 +287,14 @@ export const memoryCards: readonly Card[] = [
     about: "Redis is full by its own maxmemory",
     async inject(stage) {
       const { cache, web } = stage.names;
-      await stage.redis(cache, { settings: ["--maxmemory", stage.random.pick(["4mb", "6mb"]), "--maxmemory-policy", "noeviction"] });
+      await stage.redis(cache, {
+        settings: ["--maxmemory", stage.random.pick(["4mb", "6mb"]), "--maxmemory-policy", "noeviction"],
+      });
       await stage.service(web, { env: { CACHE_URL: `redis://${cache}:6379/0`, TRAFFIC_EVERY: "1" } });
       await fill(stage, cache, 40, false);
-      return fault(stage, "redis-maxmemory", cache, [], { shows: async () => (await stage.get(web, 8000, "/cart"))?.status === 500 });
+      return fault(stage, "redis-maxmemory", cache, [], {
+        shows: async () => (await stage.get(web, 8000, "/cart"))?.status === 500,
+      });
     },
   },
   {
@@ -240,10 +303,18 @@ export const memoryCards: readonly Card[] = [
     about: "the saving child is killed at the limit, then Redis refuses writes",
     async inject(stage) {
       const { cache, web } = stage.names;
-      await stage.redis(cache, { args: cap(72), settings: ["--save", "3600 1"] });
+      await stage.redis(cache, {
+        args: cap(72),
+        settings: ["--save", "3600 1", "--oom-score-adj", "yes", "--rdb-key-save-delay", "100000"],
+      });
       await stage.service(web, { env: { CACHE_URL: `redis://${cache}:6379/0`, TRAFFIC_EVERY: "1" } });
       await fill(stage, cache, 44, true);
-      return fault(stage, "redis-bgsave-oom", cache, ["update-memory"], { planExpected: false, shows: async () => /terminated by signal 9/.test(await stage.logs(cache)) && (await stage.get(web, 8000, "/cart"))?.status === 500 });
+      return fault(stage, "redis-bgsave-oom", cache, ["update-memory"], {
+        planExpected: false,
+        shows: async () =>
+          /terminated by signal 9/.test(await stage.logs(cache)) &&
+          (await stage.get(web, 8000, "/cart"))?.status === 500,
+      });
     },
   },
   {
@@ -254,9 +325,23 @@ export const memoryCards: readonly Card[] = [
       const { api, batch } = stage.names;
       const parent = `r137-${stage.lab.name}`;
       await limitedParent(parent, 120);
-      await webAndBackend(stage, api, { handle: "pass", setup: "hog(16)" }, ["--cgroup-parent", `/${parent}`, "--oom-score-adj", "900"]);
-      await python(stage, `${batch}-run`, "import os,time\nkept=[]\nfor _ in range(30):\n    kept.append(bytearray(os.urandom(1024)) * 4096); time.sleep(0.1)\ntime.sleep(3600)", {}, ["--cgroup-parent", `/${parent}`]);
-      return fault(stage, "parent-cgroup-oom", `${batch}-run`, [], { allowed: [{ action: "start", container: api }], planExpected: true });
+      await webAndBackend(stage, api, { handle: "pass", setup: "hog(16)" }, [
+        "--cgroup-parent",
+        `/${parent}`,
+        "--oom-score-adj",
+        "900",
+      ]);
+      await python(
+        stage,
+        `${batch}-run`,
+        "import os,time\nkept=[]\nfor _ in range(30):\n    kept.append(bytearray(os.urandom(1024)) * 4096); time.sleep(0.1)\ntime.sleep(3600)",
+        {},
+        ["--cgroup-parent", `/${parent}`],
+      );
+      return fault(stage, "parent-cgroup-oom", `${batch}-run`, [], {
+        allowed: [{ action: "start", container: api }],
+        planExpected: true,
+      });
     },
   },
   {
@@ -265,7 +350,10 @@ export const memoryCards: readonly Card[] = [
     about: "the limit is full of page cache and nothing is wrong",
     async inject(stage) {
       const { api, web } = stage.names;
-      const program = { handle: "pass", setup: 'with open("/data.bin", "wb") as f:\n    for _ in range(300): f.write(os.urandom(1024) * 1024)' };
+      const program = {
+        handle: "pass",
+        setup: 'with open("/data.bin", "wb") as f:\n    for _ in range(300): f.write(os.urandom(1024) * 1024)',
+      };
       await webAndBackend(stage, api, program, cap(100));
       return {
         service: web,
@@ -291,8 +379,11 @@ try:
         r.bgsave()
         for _ in range(6):
             for i in range(${mib}): r.set("k%d" % i, os.urandom(1024) * 1024)
-except redis.RedisError as error:
-    print(error)
+except redis.RedisError:
+    try:
+        for i in range(200000): r.set("s%d" % i, b"x" * 200)
+    except redis.RedisError as error:
+        print(error)
 `;
   await stage.docker("run", "--rm", "--network", stage.network, "room137/lab:latest", "python3", "-c", program);
 }

@@ -7,7 +7,13 @@ const styles = ["python", "node", "go", "java"] as const;
 /** web calls api over HTTP; both work when this resolves. */
 export async function webAndApi(
   stage: Stage,
-  options: { apiArgs?: string[]; apiEnv?: Record<string, string>; webArgs?: string[]; webEnv?: Record<string, string>; port?: number } = {},
+  options: {
+    apiArgs?: string[];
+    apiEnv?: Record<string, string>;
+    webArgs?: string[];
+    webEnv?: Record<string, string>;
+    port?: number;
+  } = {},
 ): Promise<{ port: number }> {
   const { web, api } = stage.names;
   const port = options.port ?? stage.random.pick([8000, 8081, 9000, 5001]);
@@ -24,7 +30,13 @@ export async function callingWeb(
   options: { webArgs?: string[]; webEnv?: Record<string, string>; network?: string | null } = {},
 ): Promise<void> {
   await stage.service(stage.names.web, {
-    env: { UPSTREAMS: upstreams, LOG_STYLE: stage.random.pick(styles), TRAFFIC_EVERY: "1", CALL_TIMEOUT: "2", ...options.webEnv },
+    env: {
+      UPSTREAMS: upstreams,
+      LOG_STYLE: stage.random.pick(styles),
+      TRAFFIC_EVERY: "1",
+      CALL_TIMEOUT: "2",
+      ...options.webEnv,
+    },
     args: options.webArgs ?? [],
     ...(options.network === undefined ? {} : { network: options.network }),
   });
@@ -34,7 +46,12 @@ export function callsFail(stage: Stage): () => Promise<boolean> {
   return async () => ((await stage.get(stage.names.web, 8000, "/call"))?.status ?? 0) >= 500;
 }
 
-export function rootCause(service: string, cause: Truth["causes"][number], culprit: string | null, shows: Truth["shows"]): Truth {
+export function rootCause(
+  service: string,
+  cause: Truth["causes"][number],
+  culprit: string | null,
+  shows: Truth["shows"],
+): Truth {
   return { service, verdict: "root-cause", causes: [cause], culprit, allowed: [], shows };
 }
 
@@ -56,16 +73,23 @@ async function moveAddress(stage: Stage, name: string, taker: () => Promise<unkn
 async function edgeBeforeApi(stage: Stage): Promise<{ port: number }> {
   const { edge, api } = stage.names;
   const port = stage.random.pick([8000, 8081, 9000]);
-  await stage.service(api, { port, args: ["--label", "com.docker.compose.project=stack", "--label", `com.docker.compose.service=${api}`] });
+  await stage.service(api, {
+    port,
+    args: ["--label", "com.docker.compose.project=stack", "--label", `com.docker.compose.service=${api}`],
+  });
   await stage.until(`${api} answers`, async () => (await stage.get(api, port, "/healthz"))?.status === 200);
-  await stage.nginx(edge, `server { listen 80; location / { proxy_pass http://${api}:${port}; proxy_connect_timeout 2s; } }`, [
-    "--label",
-    "com.docker.compose.project=stack",
-    "--label",
-    `com.docker.compose.service=${edge}`,
-    "--label",
-    `com.docker.compose.depends_on=${api}:service_started:false`,
-  ]);
+  await stage.nginx(
+    edge,
+    `server { listen 80; location / { proxy_pass http://${api}:${port}; proxy_connect_timeout 2s; } }`,
+    [
+      "--label",
+      "com.docker.compose.project=stack",
+      "--label",
+      `com.docker.compose.service=${edge}`,
+      "--label",
+      `com.docker.compose.depends_on=${api}:service_started:false`,
+    ],
+  );
   await stage.until(`${edge} serves ${api}`, async () => (await stage.get(edge, 80, "/healthz"))?.status === 200);
   return { port };
 }
@@ -78,7 +102,10 @@ const membershipCards: readonly Card[] = [
     async inject(stage) {
       await webAndDatabase(stage);
       await stage.docker("network", "disconnect", stage.network, stage.names.db);
-      return { ...rootCause(stage.names.web, "network-disconnected", stage.names.db, itemsFail(stage)), ...connects(stage.names.db) };
+      return {
+        ...rootCause(stage.names.web, "network-disconnected", stage.names.db, itemsFail(stage)),
+        ...connects(stage.names.db),
+      };
     },
   },
   {
@@ -140,8 +167,14 @@ const labels = (project: string, service: string) => [
 ];
 
 /** A service behind a name that needs the cache, and web that calls it; clients hide a closed port behind a second address, so the intruder answers. */
-async function rightful(stage: Stage, name: string, alias: string, args: string[], webArgs: string[] = []): Promise<void> {
-  const { web, cache } = stage.names;
+async function rightful(
+  stage: Stage,
+  name: string,
+  alias: string,
+  args: string[],
+  webArgs: string[] = [],
+): Promise<void> {
+  const { cache } = stage.names;
   await stage.redis(cache, { args: webArgs.length > 0 ? labels("shop", "cache") : [] });
   await stage.service(name, { port: 8080, args, env: { CACHE_URL: `redis://${cache}:6379/0`, TRAFFIC: "0" } });
   await callingWeb(stage, `http://${alias}:8080/cart`, { webArgs });
@@ -167,7 +200,11 @@ const collisionCards: readonly Card[] = [
       const { web } = stage.names;
       const alias = ["--network-alias", "backend"];
       await rightful(stage, "shop-backend-1", "backend", [...labels("shop", "backend"), ...alias], labels("shop", web));
-      await stage.service("crm-backend-1", { port: 8080, args: [...labels("crm", "backend"), ...alias], env: { TRAFFIC: "0" } });
+      await stage.service("crm-backend-1", {
+        port: 8080,
+        args: [...labels("crm", "backend"), ...alias],
+        env: { TRAFFIC: "0" },
+      });
       return rootCause(web, "compose-alias-collision", "crm-backend-1", callsFail(stage));
     },
   },
@@ -178,8 +215,18 @@ const collisionCards: readonly Card[] = [
     async inject(stage) {
       const { web } = stage.names;
       const alias = ["--network-alias", "prices"];
-      await stage.service("shop-prices-1", { port: 8080, args: [...labels("shop", "prices"), ...alias], env: { TRAFFIC: "0" } });
-      await rightful(stage, "shop-prices-v2-1", "prices", [...labels("shop", "prices-v2"), ...alias], labels("shop", web));
+      await stage.service("shop-prices-1", {
+        port: 8080,
+        args: [...labels("shop", "prices"), ...alias],
+        env: { TRAFFIC: "0" },
+      });
+      await rightful(
+        stage,
+        "shop-prices-v2-1",
+        "prices",
+        [...labels("shop", "prices-v2"), ...alias],
+        labels("shop", web),
+      );
       return rootCause(web, "orphan-holds-alias", "shop-prices-1", callsFail(stage));
     },
   },
@@ -206,7 +253,11 @@ const upstreamCards: readonly Card[] = [
       const { edge, api, cache } = stage.names;
       await edgeBeforeApi(stage);
       await moveAddress(stage, api, () => stage.redis(cache));
-      return { ...rootCause(edge, "nginx-stale-upstream", edge, edgeFails(stage)), causes: ["nginx-stale-upstream", "stale-upstream-wrong-service"], ...restarts(edge) };
+      return {
+        ...rootCause(edge, "nginx-stale-upstream", edge, edgeFails(stage)),
+        causes: ["nginx-stale-upstream", "stale-upstream-wrong-service"],
+        ...restarts(edge),
+      };
     },
   },
   {
@@ -253,10 +304,15 @@ const upstreamCards: readonly Card[] = [
       await stage.postgres(db);
       const old = (await stage.gateway()).replace(/\d+$/, (last) => String(Number(last) + 27));
       await stage.service(web, {
-        env: { DATABASE_URL: `postgresql://app:x@${db}:5432/shop`, LOG_STYLE: stage.random.pick(styles), TRAFFIC_EVERY: "1" },
+        env: {
+          DATABASE_URL: `postgresql://app:x@${db}:5432/shop`,
+          LOG_STYLE: stage.random.pick(styles),
+          TRAFFIC_EVERY: "1",
+        },
         args: ["--add-host", `${db}:${old}`],
       });
-      return rootCause(web, "stale-extra-hosts", web, itemsFail(stage));
+      const told = async () => (await stage.logs(web)).includes("/items failed");
+      return rootCause(web, "stale-extra-hosts", web, both(itemsFail(stage), told));
     },
   },
 ];
@@ -314,7 +370,7 @@ const portCards: readonly Card[] = [
       const { web, api } = stage.names;
       await stage.service(api, { port: 8080, env: { BIND: "127.0.0.1" } });
       await callingWeb(stage, `http://${api}:8080/healthz`);
-      return rootCause(web, "app-binds-loopback", api, callsFail(stage));
+      return rootCause(web, "app-binds-loopback", api, both(callsFail(stage), settled(stage, api)));
     },
   },
   {
@@ -359,8 +415,11 @@ const portCards: readonly Card[] = [
     async inject(stage) {
       const { edge, api } = stage.names;
       await stage.service(api, { port: 8080 });
-      await stage.nginx(edge, `server { listen 80; location / { proxy_pass http://${api}:${stage.random.pick([80, 3000, 9090])}; } }`);
-      return rootCause(edge, "wrong-target-port", edge, edgeFails(stage));
+      await stage.nginx(
+        edge,
+        `server { listen 80; location / { proxy_pass http://${api}:${stage.random.pick([80, 3000, 9090])}; } }`,
+      );
+      return rootCause(edge, "wrong-target-port", edge, both(edgeFails(stage), settled(stage, api)));
     },
   },
 ];
@@ -392,7 +451,21 @@ const pathCards: readonly Card[] = [
     async inject(stage) {
       const { web } = stage.names;
       await stage.service(web, {});
-      await stage.inNetworkOf(web, "iptables", "-A", "INPUT", "-p", "tcp", "--dport", "8000", "!", "-i", "lo", "-j", "DROP");
+      await stage.inNetworkOf(
+        web,
+        "iptables",
+        "-A",
+        "INPUT",
+        "-p",
+        "tcp",
+        "--dport",
+        "8000",
+        "!",
+        "-i",
+        "lo",
+        "-j",
+        "DROP",
+      );
       return { ...rootCause(web, "netns-drop", web, settled(stage, web)), ...restarts(web), symptom: "any" };
     },
   },
@@ -404,7 +477,20 @@ const pathCards: readonly Card[] = [
       const { web, api } = stage.names;
       const { port } = await webAndApi(stage);
       const how = stage.random.pick([["tcp-reset"], ["icmp-port-unreachable"]] as const);
-      await stage.inNetworkOf(api, "iptables", "-A", "INPUT", "-p", "tcp", "--dport", String(port), "-j", "REJECT", "--reject-with", ...how);
+      await stage.inNetworkOf(
+        api,
+        "iptables",
+        "-A",
+        "INPUT",
+        "-p",
+        "tcp",
+        "--dport",
+        String(port),
+        "-j",
+        "REJECT",
+        "--reject-with",
+        ...how,
+      );
       return { ...rootCause(web, "netns-reject", api, both(callsFail(stage), settled(stage, api))), ...restarts(api) };
     },
   },
@@ -414,11 +500,20 @@ const pathCards: readonly Card[] = [
     about: "api listens and never accepts",
     async inject(stage) {
       const { web, api } = stage.names;
-      const program = "import socket,time\ns=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\ns.bind(('0.0.0.0',8080))\ns.listen(1)\ntime.sleep(1e6)";
+      const program =
+        "import socket,time\ns=socket.socket()\ns.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\ns.bind(('0.0.0.0',8080))\ns.listen(1)\ntime.sleep(1e6)";
       await stage.run(api, { command: ["python3", "-c", program] });
       await callingWeb(stage, `http://${api}:8080/healthz`);
       const overflowed = async () => /TcpExt:.*/.test(await stage.inNetworkOf(api, "cat", "/proc/net/netstat"));
-      return { ...rootCause(web, "listen-backlog-overflow", api, both(both(callsFail(stage), overflowed), settled(stage, api))), ...restarts(api) };
+      return {
+        ...rootCause(
+          web,
+          "listen-backlog-overflow",
+          api,
+          both(both(callsFail(stage), overflowed), settled(stage, api)),
+        ),
+        ...restarts(api),
+      };
     },
   },
   {
@@ -453,7 +548,9 @@ const pathCards: readonly Card[] = [
     async inject(stage) {
       const { web } = stage.names;
       const server = (await stage.gateway()).replace(/\d+$/, (last) => String(Number(last) + 25));
-      await callingWeb(stage, "http://api.partner.example:8080/v1", { webArgs: ["--dns", server, "--dns-opt", "timeout:1", "--dns-opt", "attempts:1"] });
+      await callingWeb(stage, "http://api.partner.example:8080/v1", {
+        webArgs: ["--dns", server, "--dns-opt", "timeout:1", "--dns-opt", "attempts:1"],
+      });
       return rootCause(web, "dns-server-dead", web, callsFail(stage));
     },
   },
@@ -465,7 +562,9 @@ const pathCards: readonly Card[] = [
       const { web, api } = stage.names;
       await stage.service(api, { port: 8080 });
       const variable = stage.random.pick(["http_proxy", "HTTP_PROXY"]);
-      await callingWeb(stage, `http://${api}:8080/healthz`, { webEnv: { [variable]: "http://proxy.corp.example:3128", no_proxy: "localhost,127.0.0.1" } });
+      await callingWeb(stage, `http://${api}:8080/healthz`, {
+        webEnv: { [variable]: "http://proxy.corp.example:3128", no_proxy: "localhost,127.0.0.1" },
+      });
       return rootCause(web, "proxy-env-hijack", web, callsFail(stage));
     },
   },
@@ -475,4 +574,10 @@ function both(a: () => Promise<boolean>, b: () => Promise<boolean>): () => Promi
   return async () => (await a()) && (await b());
 }
 
-export const networkCards: readonly Card[] = [...membershipCards, ...collisionCards, ...upstreamCards, ...portCards, ...pathCards];
+export const networkCards: readonly Card[] = [
+  ...membershipCards,
+  ...collisionCards,
+  ...upstreamCards,
+  ...portCards,
+  ...pathCards,
+];

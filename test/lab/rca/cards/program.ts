@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import type { Stage } from "../stage.ts";
 
 /**
@@ -89,4 +90,10 @@ server.serve_forever()
 /** The program's `/work` answers with an error. */
 export function workFails(stage: Stage, name: string): () => Promise<boolean> {
   return async () => ((await stage.get(name, 8000, "/work"))?.status ?? 500) >= 500;
+}
+
+/** Everything a container has said, both streams: `docker logs` alone gives this process only one of them. */
+export async function saidBy(stage: Stage, name: string): Promise<string> {
+  const path = (await stage.docker("inspect", "--format", "{{.LogPath}}", name)).trim();
+  return path !== "" && existsSync(path) ? readFileSync(path, "utf8") : "";
 }

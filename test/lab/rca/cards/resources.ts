@@ -2,7 +2,7 @@ import type { Cause } from "../../../../src/core/causes.ts";
 import { run } from "../../processes.ts";
 import type { Card, Truth } from "../card.ts";
 import type { Stage } from "../stage.ts";
-import { runProgram, workFails } from "./program.ts";
+import { runProgram, saidBy, workFails } from "./program.ts";
 import { itemsFail, webAndDatabase } from "./stops.ts";
 
 const pgdata = "/var/lib/postgresql/data";
@@ -16,7 +16,7 @@ function ownFault(stage: Stage, cause: Cause, more: Partial<Truth> = {}): Truth 
     causes: [cause],
     culprit: web,
     allowed: [],
-    shows: async () => (await workFails(stage, web)()) && (await stage.logs(web)).length > 0,
+    shows: async () => (await workFails(stage, web)()) && (await saidBy(stage, web)).length > 0,
     ...more,
   };
 }
@@ -197,7 +197,7 @@ export const resourceCards: readonly Card[] = [
         args: ["--ulimit", "nofile=256:1024"],
         setup:
           "held = []\ndef leak():\n    one = socket.create_connection(('" + api + "', 7000), 2)\n    held.append(one)",
-        work: "if len(held) < 240:\n    for _ in range(40):\n        leak()\nwhile True:\n    held.append(open('/etc/hosts'))\n    if len(held) > 2000: return 'full'",
+        work: "for _ in range(25):\n    leak()\nreturn len(held)",
       });
       return ownFault(stage, "fd-leak", { allowed: [{ action: "restart", container: web }] });
     },
@@ -261,6 +261,13 @@ export const resourceCards: readonly Card[] = [
     async inject(stage) {
       const { web, worker } = stage.names;
       const uid = String(stage.random.pick([4321, 5120, 7788]));
+      await runProgram(stage, web, {
+        args: ["--user", uid, "--ulimit", "nproc=60:60"],
+        threads: false,
+        every: 0,
+        work: "subprocess.run(['true'], check=True)\nreturn 'done'",
+      });
+      await stage.until(`${web} works`, async () => (await stage.get(web, 8000, "/work"))?.status === 200);
       await stage.run(worker, {
         args: ["--user", uid],
         command: [
@@ -268,13 +275,6 @@ export const resourceCards: readonly Card[] = [
           "-c",
           "import subprocess,time\nkept=[subprocess.Popen(['sleep','9000']) for _ in range(70)]\ntime.sleep(9000)",
         ],
-      });
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
-      await runProgram(stage, web, {
-        args: ["--user", uid, "--ulimit", "nproc=60:60"],
-        threads: false,
-        every: 0,
-        work: "subprocess.run(['true'], check=True)\nreturn 'done'",
       });
       return ownFault(stage, "nproc-shared-uid", {
         culprit: worker,
@@ -315,8 +315,14 @@ export const resourceCards: readonly Card[] = [
     family: "E",
     about: "a volume whose files belong to another user",
     async inject(stage) {
-      const volume = await smallVolume(stage, "size=32m,uid=0,mode=0700");
-      await runProgram(stage, stage.names.web, {
+      const volume = stage.random.pick(["files", "reports", "exports"]);
+      const { web, batch } = stage.names;
+      await stage.run(`${batch}-setup`, {
+        args: ["--volume", `${volume}:/srv/files`],
+        command: ["sh", "-c", "echo first > /srv/files/report.csv; chmod 700 /srv/files"],
+      });
+      await stage.until("the files are there", async () => !(await stage.inspect(`${batch}-setup`)).State["Running"]);
+      await runProgram(stage, web, {
         args: ["--volume", `${volume}:/srv/files`, "--user", String(stage.random.pick([1000, 999, 33]))],
         work: "with open('/srv/files/report.csv', 'w') as out:\n    out.write('x')\nreturn 'kept'",
       });

@@ -8,7 +8,12 @@ import { python, webFrame } from "./programs.ts";
 /** A caller in front of the culprit, so that the culprit is not what is asked about. */
 async function callerOf(stage: Stage, name: string): Promise<void> {
   await stage.service(stage.names.web, {
-    env: { UPSTREAMS: `http://${name}:8000/`, LOG_STYLE: stage.random.pick(["python", "node", "go"]), TRAFFIC_EVERY: "1", CALL_TIMEOUT: "2" },
+    env: {
+      UPSTREAMS: `http://${name}:8000/`,
+      LOG_STYLE: stage.random.pick(["python", "node", "go"]),
+      TRAFFIC_EVERY: "1",
+      CALL_TIMEOUT: "2",
+    },
   });
 }
 
@@ -16,8 +21,10 @@ function failsAt(stage: Stage): () => Promise<boolean> {
   return async () => ((await stage.get(stage.names.web, 8000, "/call"))?.status ?? 500) >= 500;
 }
 
-const count = async (stage: Stage, name: string) => Number((await stage.inspect(name) as unknown as { RestartCount: number }).RestartCount);
-const state = async (stage: Stage, name: string) => (await stage.inspect(name)).State as { Status: string; ExitCode: number; Health?: { Status: string } };
+const count = async (stage: Stage, name: string) =>
+  Number(((await stage.inspect(name)) as unknown as { RestartCount: number }).RestartCount);
+const state = async (stage: Stage, name: string) =>
+  (await stage.inspect(name)).State as { Status: string; ExitCode: number; Health?: { Status: string } };
 
 function truth(stage: Stage, cause: Cause, culprit: string, actions: Truth["allowed"][number]["action"][] = []): Truth {
   return {
@@ -56,7 +63,10 @@ export const restartCards: readonly Card[] = [
         'sleep 0.3; echo "refusing: state directory was made by a newer version (schema 14)" >&2; exit 3',
       ]);
       await callerOf(stage, api);
-      await stage.run(api, { args: ["--restart", stage.random.pick(["always", "unless-stopped"])], command: ["sh", "-c", words] });
+      await stage.run(api, {
+        args: ["--restart", stage.random.pick(["always", "unless-stopped"])],
+        command: ["sh", "-c", words],
+      });
       await stage.until("three restarts", async () => (await count(stage, api)) >= 3);
       return truth(stage, "crash-loop-config", api);
     },
@@ -68,9 +78,16 @@ export const restartCards: readonly Card[] = [
     async inject(stage) {
       const { api } = stage.names;
       await callerOf(stage, api);
-      await stage.run(api, { args: ["--restart", "always"], command: ["sh", "-c", `exit ${stage.random.pick([1, 2, 70])}`] });
+      await stage.run(api, {
+        args: ["--restart", "always"],
+        command: ["sh", "-c", `exit ${stage.random.pick([1, 2, 70])}`],
+      });
       await stage.until("a long delay", async () => (await count(stage, api)) >= 8, 90_000);
-      return { ...truth(stage, "backoff-window", api), causes: ["backoff-window"], shows: async () => (await state(stage, api)).Status === "restarting" };
+      return {
+        ...truth(stage, "backoff-window", api),
+        causes: ["backoff-window"],
+        shows: async () => (await state(stage, api)).Status === "restarting",
+      };
     },
   },
   {
@@ -81,8 +98,14 @@ export const restartCards: readonly Card[] = [
       const { api } = stage.names;
       const retries = stage.random.between(2, 4);
       await callerOf(stage, api);
-      await stage.run(api, { args: ["--restart", `on-failure:${retries}`], command: ["sh", "-c", `sleep 0.2; echo 'warm-up did not finish' ; exit ${stage.random.pick([1, 4])}`] });
-      await stage.until("gave up", async () => (await state(stage, api)).Status === "exited" && (await count(stage, api)) === retries);
+      await stage.run(api, {
+        args: ["--restart", `on-failure:${retries}`],
+        command: ["sh", "-c", `sleep 0.2; echo 'warm-up did not finish' ; exit ${stage.random.pick([1, 4])}`],
+      });
+      await stage.until(
+        "gave up",
+        async () => (await state(stage, api)).Status === "exited" && (await count(stage, api)) === retries,
+      );
       return truth(stage, "retries-exhausted", api, ["start"]);
     },
   },
@@ -92,7 +115,11 @@ export const restartCards: readonly Card[] = [
     about: "it crashed once after serving, and nothing restarts it",
     async inject(stage) {
       const { api } = stage.names;
-      await python(stage, api, servesThenEnds, { LIVES: "6", EXIT: String(stage.random.pick([1, 3])), LAST_WORDS: stage.random.pick(["worker loop ended unexpectedly", "", "lost internal state, giving up"]) });
+      await python(stage, api, servesThenEnds, {
+        LIVES: "6",
+        EXIT: String(stage.random.pick([1, 3])),
+        LAST_WORDS: stage.random.pick(["worker loop ended unexpectedly", "", "lost internal state, giving up"]),
+      });
       await callerOf(stage, api);
       await stage.until("it served", async () => (await stage.get(api, 8000, "/"))?.status === 200);
       await stage.until("it crashed", async () => (await state(stage, api)).Status === "exited");
@@ -105,7 +132,10 @@ export const restartCards: readonly Card[] = [
     about: "a clean exit under on-failure",
     async inject(stage) {
       const { api } = stage.names;
-      await python(stage, api, servesThenEnds, { LIVES: "4", EXIT: "0", LAST_WORDS: "done" }, ["--restart", stage.random.pick(["on-failure", "on-failure:5"])]);
+      await python(stage, api, servesThenEnds, { LIVES: "4", EXIT: "0", LAST_WORDS: "done" }, [
+        "--restart",
+        stage.random.pick(["on-failure", "on-failure:5"]),
+      ]);
       await callerOf(stage, api);
       await stage.until("it ended", async () => (await state(stage, api)).Status === "exited");
       return truth(stage, "on-failure-exit-0", api, ["start", "update-restart-policy"]);
@@ -117,10 +147,20 @@ export const restartCards: readonly Card[] = [
     about: "dies every few seconds and is always running when looked at",
     async inject(stage) {
       const { api } = stage.names;
-      await python(stage, api, servesThenEnds, { LIVES: String(stage.random.between(4, 6)), EXIT: "1", LAST_WORDS: "internal error" }, ["--restart", "always"]);
+      await python(
+        stage,
+        api,
+        servesThenEnds,
+        { LIVES: String(stage.random.between(4, 6)), EXIT: "1", LAST_WORDS: "internal error" },
+        ["--restart", "always"],
+      );
       await callerOf(stage, api);
       await stage.until("three deaths", async () => (await count(stage, api)) >= 3, 60_000);
-      return { ...truth(stage, "masked-crashes", api), symptom: "any", shows: async () => (await state(stage, api)).Status === "running" };
+      return {
+        ...truth(stage, "masked-crashes", api),
+        symptom: "any",
+        shows: async () => (await state(stage, api)).Status === "running",
+      };
     },
   },
   {
@@ -134,7 +174,11 @@ export const restartCards: readonly Card[] = [
       await stage.docker("stop", "--time", "1", web);
       await delay(16_000);
       await bounceDaemon(stage.lab);
-      return { ...truth(stage, "stopped-came-back", web), symptom: "any", shows: async () => (await state(stage, web)).Status === "running" };
+      return {
+        ...truth(stage, "stopped-came-back", web),
+        symptom: "any",
+        shows: async () => (await state(stage, web)).Status === "running",
+      };
     },
   },
   {
@@ -143,10 +187,18 @@ export const restartCards: readonly Card[] = [
     about: "a helper restarts a working service because of a wrong health check",
     async inject(stage) {
       const { web } = stage.names;
-      const check = stage.random.pick(["wget-not-there -q http://localhost:8000/healthz", "curl -fs http://localhost:8080/healthz", "curl -fs http://localhost:8000/old-health"]);
+      const check = stage.random.pick([
+        "wget-not-there -q http://localhost:8000/healthz",
+        "curl -fs http://localhost:8080/healthz",
+        "curl -fs http://localhost:8000/old-health",
+      ]);
       await stage.service(web, { args: health(check) });
       await heal(stage, web, 3);
-      return { ...truth(stage, "autoheal-loop", web), symptom: "any", shows: async () => (await stage.get(web, 8000, "/"))?.status === 200 };
+      return {
+        ...truth(stage, "autoheal-loop", web),
+        symptom: "any",
+        shows: async () => (await stage.get(web, 8000, "/"))?.status === 200,
+      };
     },
   },
   {
@@ -155,9 +207,16 @@ export const restartCards: readonly Card[] = [
     about: "a slow start is judged too early and a helper restarts it",
     async inject(stage) {
       const { web } = stage.names;
-      await stage.service(web, { args: health("curl -fs http://localhost:8000/healthz"), env: { BOOT_SLEEP: String(stage.random.between(40, 90)) } });
+      await stage.service(web, {
+        args: health("curl -fs http://localhost:8000/healthz"),
+        env: { BOOT_SLEEP: String(stage.random.between(40, 90)) },
+      });
       await heal(stage, web, 3);
-      return { ...truth(stage, "start-period-short", web), symptom: "any", shows: async () => (await stage.get(web, 8000, "/")) === null };
+      return {
+        ...truth(stage, "start-period-short", web),
+        symptom: "any",
+        shows: async () => (await stage.get(web, 8000, "/")) === null,
+      };
     },
   },
 ];
