@@ -13,12 +13,34 @@ export function buildReport(
   timings: DiagnosisReport["timings"],
 ): DiagnosisReport {
   const ledger = createLedger();
-  const root = diagnosis.rootCause;
-  const report: Omit<DiagnosisReport, "evidence"> = {
+  const told = toldSentences(diagnosis, ledger);
+  ledger.cite(diagnosis.symptomFacts);
+  return {
     schemaVersion: 1,
     service: diagnosis.target.service,
     symptom: diagnosis.target.symptom,
     verdict: diagnosis.verdict,
+    ...told,
+    gaps: diagnosis.gaps.map(({ source, host, reason, weakens, fix }) => ({
+      source,
+      host,
+      reason: fix === null ? reason : `${reason} (${fix})`,
+      weakens,
+    })),
+    evidence: ledger.items(),
+    plan: plan === null ? null : planOf(plan),
+    advice: [...new Set([...nearNamesAdvice(diagnosis), ...diagnosis.advice])],
+    timings,
+  };
+}
+
+type Told = Pick<DiagnosisReport, "rootCause" | "chain" | "suspects" | "contributingFactors" | "ruledOut">;
+
+/** Everything that is told as fact, in the order in which a reader meets it: that is the order evidence is numbered in. */
+function toldSentences(diagnosis: Diagnosis, { cite }: Pick<Ledger, "cite">): Told {
+  const root = diagnosis.rootCause;
+  const place = ({ container, host }: { container: string | null; host: string }) => container ?? host;
+  return {
     rootCause:
       root === null
         ? null
@@ -27,74 +49,40 @@ export function buildReport(
             host: root.host,
             container: root.container,
             confidence: root.confidence,
-            summary: provenSentence(root.summary, root.facts, `${root.container ?? root.host}: ${root.cause}`),
-            citations: ledger.cite(root.facts),
+            summary: provenSentence(root.summary, root.facts, `${place(root)}: ${root.cause}`),
+            citations: cite(root.facts),
           },
-    chain: diagnosis.chain.map((link) => ({
-      from: link.from,
-      to: link.to,
-      proof: link.proof,
-      citations: ledger.cite(link.facts),
-    })),
+    chain: diagnosis.chain.map(({ from, to, proof, facts }) => ({ from, to, proof, citations: cite(facts) })),
     suspects: diagnosis.suspects.map((suspect) => ({
       host: suspect.host,
       container: suspect.container,
       cause: suspect.cause,
-      summary: provenSentence(suspect.summary, suspect.facts, `${suspect.container ?? suspect.host} is a candidate`),
-      citations: ledger.cite(suspect.facts),
+      summary: provenSentence(suspect.summary, suspect.facts, `${place(suspect)} is a candidate`),
+      citations: cite(suspect.facts),
       wouldDecide: suspect.wouldDecide,
     })),
     contributingFactors: diagnosis.contributingFactors.map((finding) => ({
       cause: finding.cause,
       host: finding.host,
       container: finding.container,
-      summary: provenSentence(finding.summary, finding.facts, `${finding.container ?? finding.host}: ${finding.cause}`),
-      citations: ledger.cite(finding.facts),
+      summary: provenSentence(finding.summary, finding.facts, `${place(finding)}: ${finding.cause}`),
+      citations: cite(finding.facts),
     })),
     ruledOut: diagnosis.ruledOut.map((finding) => ({
       cause: finding.cause,
       container: finding.container,
-      summary: provenSentence(
-        finding.summary,
-        finding.facts,
-        `${finding.container ?? finding.host}: not ${finding.cause}`,
-      ),
-      citations: ledger.cite(finding.facts),
+      summary: provenSentence(finding.summary, finding.facts, `${place(finding)}: not ${finding.cause}`),
+      citations: cite(finding.facts),
     })),
-    gaps: diagnosis.gaps.map(({ source, host, reason, weakens, fix }) => ({
-      source,
-      host,
-      reason: fix === null ? reason : `${reason} (${fix})`,
-      weakens,
-    })),
-    plan:
-      plan === null
-        ? null
-        : {
-            hash: plan.hash,
-            steps: plan.steps.map((step) => step.action),
-            verification: plan.verification,
-            undo: plan.undo,
-          },
-    advice: [...new Set([...nearNamesAdvice(diagnosis), ...diagnosis.advice])],
-    timings,
   };
-  ledger.cite(diagnosis.symptomFacts);
-  const { rootCause, chain, suspects, contributingFactors, ruledOut, gaps, ...rest } = report;
-  const { schemaVersion, service, symptom, verdict, ...tail } = rest;
+}
+
+function planOf(plan: RemediationPlan): DiagnosisReport["plan"] {
   return {
-    schemaVersion,
-    service,
-    symptom,
-    verdict,
-    rootCause,
-    chain,
-    suspects,
-    contributingFactors,
-    ruledOut,
-    gaps,
-    evidence: ledger.items(),
-    ...tail,
+    hash: plan.hash,
+    steps: plan.steps.map((step) => step.action),
+    verification: plan.verification,
+    undo: plan.undo,
   };
 }
 
@@ -104,11 +92,13 @@ function nearNamesAdvice({ nearNames }: Diagnosis): string[] {
   return [`Names that can be asked about: ${nearNames.map(({ name, host }) => `${name} on ${host}`).join(", ")}.`];
 }
 
-/** Gives facts their numbers, `e1`, `e2`, … in order of first use; the same fact keeps its number. */
-function createLedger(): {
+interface Ledger {
   cite(facts: readonly Fact[]): string[];
   items(): EvidenceItem[];
-} {
+}
+
+/** Gives facts their numbers, `e1`, `e2`, … in order of first use; the same fact keeps its number. */
+function createLedger(): Ledger {
   const items: EvidenceItem[] = [];
   const ids = new Map<string, string>();
   const citeOne = (fact: Fact): string => {

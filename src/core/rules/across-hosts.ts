@@ -142,7 +142,8 @@ function movedAway(world: World, view: ContainerView): Finding[] {
     const home = world.settings.hosts.find((host) => host.address === reference.host && host.name !== view.host);
     // A host without any container answers with an empty list, which is as good as a list.
     const seen = world.readings.find(
-      (reading) => reading.source === "docker-list" && reading.host === home?.name && reading.outcome.status !== "failed",
+      (reading) =>
+        reading.source === "docker-list" && reading.host === home?.name && reading.outcome.status !== "failed",
     );
     if (home === undefined || seen === undefined || reference.port === null) continue;
     const live = resolution.kind === "container" && resolution.view.inspect?.value.running === true;

@@ -121,7 +121,7 @@ function proxiedToWrongPort(world: World, view: ContainerView, process: Process)
   const open = [
     ...new Set(
       listeners(process)
-        .filter((socket) => !isLoopback(socket.address))
+        .filter((socket) => !isLoopback(socket.address) || socket.address === "0.0.0.0")
         .map((socket) => socket.port),
     ),
   ];

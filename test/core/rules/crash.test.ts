@@ -176,11 +176,19 @@ describe("a stopped PostgreSQL", () => {
 });
 
 describe("killed from outside and brought back by its policy", () => {
-  const back = { status: "running", exitCode: 0, restartCount: 1, restartPolicy: { name: "always", maximumRetryCount: 0 } } as const;
+  const back = {
+    status: "running",
+    exitCode: 0,
+    restartCount: 1,
+    restartPolicy: { name: "always", maximumRetryCount: 0 },
+  } as const;
 
   it("is told as what it was, though it runs again", () => {
     const host = ended({ ...back, startedAtMs: askedAtMs - 59_000, finishedAtMs: askedAtMs - 60_000 });
-    host.events = [{ name: "web", action: "die", attributes: { exitCode: "137" } }, { name: "web", action: "start", atMs: askedAtMs - 59_000 }];
+    host.events = [
+      { name: "web", action: "die", attributes: { exitCode: "137" } },
+      { name: "web", action: "start", atMs: askedAtMs - 59_000 },
+    ];
     expect(cause(host)).toBe("external-sigkill");
   });
 });

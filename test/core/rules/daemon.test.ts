@@ -94,6 +94,64 @@ describe("an engine that does not tell", () => {
   });
 });
 
+describe("an engine that knows nothing", () => {
+  const told = (rows: ProcessRow[], events: SceneHost["events"] = []) => {
+    const readings = readingsOf({ containers: [], events });
+    const sample = readings.find((reading) => reading.source === "host-facts");
+    const processes = { ...sample, source: "host-processes", outcome: { status: "ok", value: rows } };
+    return diagnose(questionAbout("web"), [...readings, processes as (typeof readings)[number]]).diagnosis;
+  };
+  const daemon = row(9, "/usr/bin/dockerd");
+
+  it("lost its storage when supervisors of containers run on", () => {
+    expect(told([daemon, shim]).rootCause).toMatchObject({ cause: "docker-root-unmounted", container: null });
+  });
+
+  it.each([
+    ["no supervisor runs", told([daemon])],
+    ["another daemon may own them", told([daemon, row(10, "/usr/bin/dockerd --data-root=/b"), shim])],
+    ["removals are remembered", told([daemon, shim], [{ name: "db", action: "destroy" }])],
+  ])("is simply empty when %s", (_, diagnosis) => {
+    expect(diagnosis).toMatchObject({ verdict: "not-found", rootCause: null });
+  });
+});
+
+describe("a container that is up although it had been stopped", () => {
+  const bridge = {
+    id: "b",
+    name: "bridge",
+    driver: "bridge",
+    internal: false,
+    scope: "local",
+    createdAtMs: at(300),
+    labels: {},
+    subnets: [],
+    containers: [],
+  };
+  const scene = (policyName: string, finishedAgo: number) => {
+    const restartPolicy = { name: policyName, maximumRetryCount: 0 };
+    const readings = readingsOf({
+      containers: [
+        { name: "web", inspect: { restartPolicy, startedAtMs: at(298), finishedAtMs: at(finishedAgo) } },
+        { name: "db", inspect: { restartPolicy, startedAtMs: at(298), finishedAtMs: at(310) } },
+      ],
+    });
+    const sample = readings.find((reading) => reading.source === "host-facts");
+    const networks = { ...sample, source: "docker-networks", outcome: { status: "ok", value: [bridge] } };
+    return diagnose(questionAbout("web"), [...readings, networks as (typeof readings)[number]]).diagnosis.rootCause
+      ?.cause;
+  };
+
+  it("came back with the daemon because of the policy always", () => {
+    expect(scene("always", 4_000)).toBe("stopped-came-back");
+  });
+
+  it("merely went on when it had run until the daemon ended, or when its policy keeps a stop", () => {
+    expect(scene("always", 311)).not.toBe("stopped-came-back");
+    expect(scene("unless-stopped", 4_000)).not.toBe("stopped-came-back");
+  });
+});
+
 describe("a start of the host", () => {
   const booted = at(600);
   const ended = (name: string) => ({

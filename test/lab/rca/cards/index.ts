@@ -2,6 +2,7 @@ import type { Card } from "../card.ts";
 import { abstainingCards } from "./abstaining.ts";
 import { cacheCards } from "./caches.ts";
 import { configCards } from "./config.ts";
+import { connectionCards } from "./connections.ts";
 import { cpuIoCards } from "./cpu-io.ts";
 import { daemonCards } from "./daemon.ts";
 import { databaseCards } from "./databases.ts";
@@ -24,6 +25,7 @@ export const cards: readonly Card[] = [
   ...memoryCards,
   ...exitCards,
   ...dependencyCards,
+  ...connectionCards,
   ...databaseCards,
   ...cacheCards,
   ...abstainingCards,

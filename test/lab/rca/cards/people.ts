@@ -183,7 +183,7 @@ export const peopleCards: readonly Card[] = [
     },
   },
   {
-    id: "backup-running",
+    id: "backup-running-dump",
     family: "P",
     about: "a dump holds its locks and the service waits",
     async inject(stage) {
