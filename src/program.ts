@@ -6,11 +6,13 @@ import { createHostPerformer } from "./hosts/perform.ts";
 import type { Announce, Clock, HostPerformer, HostReader, Log, Metrics, Scheduler, Store } from "./ports.ts";
 import { announce } from "./render/announce.ts";
 import { exporters } from "./render/exports.ts";
-import type { ExecuteReads } from "./room/investigate.ts";
+import type { ExecuteReads, Recorded } from "./room/investigate.ts";
+import { createRecorder, type Recorder } from "./room/recorder.ts";
 import { surveyHosts } from "./room/survey.ts";
 import { createRoom, type Room } from "./room.ts";
+import { parseEvent } from "./sources/docker-events.ts";
 import { executeReads } from "./sources/gather.ts";
-import { createRedactor } from "./sources/redact.ts";
+import { createRedactor, type Redactor } from "./sources/redact.ts";
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
 
@@ -25,6 +27,7 @@ export interface Parts {
   announce?: Announce;
   /** One host as a form gives it; problems instead when it may not be added. */
   parseHost?: (input: unknown) => HostConfig | string[];
+  redactor: Redactor;
 }
 
 export function assembleParts(config: Config): Parts {
@@ -35,15 +38,30 @@ export function assembleParts(config: Config): Parts {
     config,
     hosts,
     clock,
+    redactor,
     executeReads: (reads, readers) =>
       executeReads(reads, { reader: (host) => readerOf(readers, host) }, { clock, redactor }),
   };
 }
 
-export function assembleRoom(
-  parts: Parts,
-  more: { store: Store; world: ConfigWorld; log: Log; metrics: Metrics; version: string },
-): Room {
+export interface RoomNeeds {
+  store: Store;
+  world: ConfigWorld;
+  log: Log;
+  metrics: Metrics;
+  version: string;
+  recorded?: Recorded;
+}
+
+/** Follows every host's events and memory while the service runs; null where the configuration switches it off. */
+export function assembleRecorder(parts: Parts, more: { store: Store; log: Log; owner: string }): Recorder | null {
+  const { enabled, retentionMs } = parts.config.recorder;
+  if (!enabled) return null;
+  const parse = (line: string) => parseEvent(line, parts.redactor.text);
+  return createRecorder({ ...parts, ...more, scheduler: systemScheduler, parseEvent: parse, retentionMs });
+}
+
+export function assembleRoom(parts: Parts, more: RoomNeeds): Room {
   const { config, hosts, clock } = parts;
   return createRoom({
     performer: createHostPerformer({ hostConfig: (name) => hosts.config(name), clock }),

@@ -10,7 +10,7 @@ import { Fault } from "./core/result.ts";
 import { defaultSeed } from "./local-room/seed.ts";
 import { createLocalRoom, type MountedRoom } from "./local-room/server.ts";
 import type { Log, Store } from "./ports.ts";
-import { assembleParts, assembleRoom, type Parts, systemClock } from "./program.ts";
+import { assembleParts, assembleRecorder, assembleRoom, type Parts, systemClock } from "./program.ts";
 import type { Room } from "./room.ts";
 import { proxyOf } from "./slack/clients.ts";
 import { createSlackEdge, type SlackEdge } from "./slack/edge.ts";
@@ -61,19 +61,22 @@ export async function startService(
   localRoom?.setUrl(url);
   const parts = (deps.assemble ?? assembleParts)(config);
   const late: { room: Room | null } = { room: null };
+  // One process owns a SQLite file; replicas on Postgres are told apart by their container's host name.
+  const owner = database.kind === "sqlite" ? "embedded" : (deps.world.env["HOSTNAME"] ?? `room137-${process.pid}`);
   const edge = createSlackEdge({
     config: slackOf(config.slack, localRoom),
     groups: groupsOf(config),
     store,
     clock: systemClock,
     log,
-    // One process owns a SQLite file; replicas on Postgres are told apart by their container's host name.
-    owner: database.kind === "sqlite" ? "embedded" : (deps.world.env["HOSTNAME"] ?? `room137-${process.pid}`),
+    owner,
     dispatcher: localRoom === null ? proxyOf(deps.world.env) : null,
     metrics: telemetry.edge,
     onPosted: async (incidentId, place) => late.room?.posted(incidentId, place),
   });
+  const recorder = assembleRecorder(parts, { store, log, owner });
   const room = assembleRoom(parts, {
+    ...(recorder === null ? {} : { recorded: recorder.recorded }),
     store: edge.store,
     world: deps.world,
     log,
@@ -85,9 +88,11 @@ export async function startService(
   front.edge = edge;
   await edge.start();
   await room.resume();
+  recorder?.start();
   log.info({ url, hosts: parts.hosts.names(), slack: given.slack.mode }, "room137 is ready");
   const stop = once(async () => {
     log.info({}, "stopping");
+    await recorder?.stop();
     await edge.stop(limits.stopDeadlineMs, (leftMs) => room.stop(leftMs));
     await localRoom?.stop();
     await parts.hosts.close();

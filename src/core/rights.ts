@@ -130,7 +130,7 @@ function touches(rule: RightsRule, verb: Verb, target: RightsTarget): boolean {
 }
 
 function hasLabels(rule: RightsRule, labels: Record<string, string>): boolean {
-  return Object.entries(rule.hosts).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+  return Object.entries(rule.hosts).every(([name, value]) => labels[name] === value);
 }
 
 function describe(rule: RightsRule): string {

@@ -1,4 +1,4 @@
-import type { ContainerRef, Edge } from "./diagnosis.ts";
+import type { Edge } from "./diagnosis.ts";
 import type { Fact } from "./evidence.ts";
 import { limits } from "./limits.ts";
 import type { LogSignal, SignalKind } from "./log-signals.ts";
@@ -87,10 +87,6 @@ export function complaintsOf(
     const found = latestComplaint(world, view, edge, kinds);
     return found === null ? [] : [{ edge, told: found }];
   });
-}
-
-export function isSame(a: ContainerRef, b: Edge["to"]): boolean {
-  return a.host === b.host && a.containerId === b.containerId;
 }
 
 function sameMoment(signal: LogSignal, last: LogSignal | undefined): boolean {

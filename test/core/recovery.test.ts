@@ -150,6 +150,23 @@ describe("preconditions", () => {
     expect(changedSince(plan.preconditions, () => now(change))).toEqual([said]);
   });
 
+  it("leave out what a container in a crash loop changes all the time", () => {
+    const looping = inspectOf(host, "db");
+    const loop = preconditionOf(view, {
+      ...looping,
+      restartCount: 4,
+      restartPolicy: { name: "always", maximumRetryCount: 0 },
+    });
+    const later = now({
+      status: "restarting",
+      startedAtMs: askedAtMs,
+      finishedAtMs: askedAtMs,
+      restartCount: 9,
+      restartPolicy: { name: "always", maximumRetryCount: 0 },
+    });
+    expect(changedSince([loop], () => later)).toEqual([]);
+  });
+
   it("do not hold for a container that is gone or cannot be read", () => {
     expect(changedSince(plan.preconditions, () => ({ gone: true }))).toEqual([
       `db is gone: there is no container ${idOf("db").slice(0, 12)} now`,

@@ -1,5 +1,6 @@
 import type { LogPattern } from "../log-signals.ts";
 import { dependencyPatterns } from "./dependencies.ts";
+import { limitAndSwitchPatterns } from "./limits-and-switches.ts";
 import { otherStorePatterns } from "./other-stores.ts";
 import { ownFailurePatterns } from "./own-failures.ts";
 import { postgresClientPatterns } from "./postgres-clients.ts";
@@ -18,4 +19,5 @@ export const logPatterns: readonly LogPattern[] = [
   ...tlsPatterns,
   ...dependencyPatterns,
   ...ownFailurePatterns,
+  ...limitAndSwitchPatterns,
 ];

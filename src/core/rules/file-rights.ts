@@ -72,7 +72,7 @@ function remountedMount(world: World, view: ContainerView, paths: string[]): Fin
   const candidates = meant.length > 0 ? meant : seen.value.readonlyRootfs ? [] : writable;
   for (const mount of candidates) {
     const below = mountOf(host, mount.source);
-    const readOnlyNow = below !== null && below.options.split(",").includes("ro");
+    const readOnlyNow = below?.options.split(",").includes("ro") === true;
     const fault = host?.kernel?.value.faults.findLast(
       (entry) =>
         entry.kind === "filesystem-read-only" &&
@@ -80,7 +80,7 @@ function remountedMount(world: World, view: ContainerView, paths: string[]): Fin
     );
     if (!readOnlyNow && fault === undefined) continue;
     const facts = [cite(seen, `Mounts ${mount.destination} from ${mount.source}, RW=true`, view.name)];
-    if (readOnlyNow && host?.facts != null)
+    if (below !== null && readOnlyNow && host?.facts != null)
       facts.push(
         cite(
           host.facts,

@@ -20,7 +20,6 @@ export const pathQuality: Rule = {
     "ephemeral-ports-gone",
     "idle-reset",
     "conntrack-full",
-    "host-chain-flushed",
   ],
   needs: ["process-facts", "tcp-probe"],
   evaluate(world, view) {

@@ -29,6 +29,10 @@ export const abstainingCards: readonly Card[] = [
     async inject(stage) {
       const { web, db } = stage.names;
       await stage.postgres(db);
+      await stage.until(
+        "the database answers",
+        async () => (await sql(stage, db, "SELECT 1").catch(() => "")).trim() === "1",
+      );
       const fault = stage.random.pick([
         'return 500, "rule engine returned no decision"',
         'log("ERROR no decision for basket"); return 500, "x"',

@@ -13,6 +13,7 @@ import { hostCards } from "./hosts.ts";
 import { memoryCards } from "./memory.ts";
 import { networkCards } from "./network.ts";
 import { peopleCards } from "./people.ts";
+import { portAndPathCards } from "./ports-and-paths.ts";
 import { releaseCards } from "./releases.ts";
 import { resourceCards } from "./resources.ts";
 import { restartCards } from "./restarts.ts";
@@ -30,6 +31,7 @@ export const cards: readonly Card[] = [
   ...cacheCards,
   ...abstainingCards,
   ...networkCards,
+  ...portAndPathCards,
   ...tlsCards,
   ...hostCards,
   ...resourceCards,

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JsonObject } from "../../src/local-room/protocol.ts";
+import { asker, type IncidentRoom } from "../lab/incident-room.ts";
+import { sorted } from "./figures.ts";
+
+const channel = "C0INCIDENTS";
+const question = "/why-500 web";
+/** Long enough for everything of the last incident to be said: posts in one channel are a second apart. */
+const settleMs = 6_000;
+
+/** From the command being sent to the root cause being readable in the incident's thread, in the local room. */
+export async function typedToRootCause(room: IncidentRoom, runs = 20): Promise<number[]> {
+  const tookMs: number[] = [];
+  const known = new Set<string>();
+  for (let run = 0; run < runs + 2; run += 1) {
+    const startMs = performance.now();
+    const seen = room.service.localRoom?.waitForMessage((message) => isFreshRootCause(message, known));
+    await room.service.localRoom?.people.command(asker, { channel, text: question });
+    const message = await seen;
+    if (run >= 2) tookMs.push(performance.now() - startMs);
+    known.add(String(message?.["ts"]));
+    await sleep(settleMs);
+  }
+  return sorted(tookMs);
+}
+
+function isFreshRootCause(message: JsonObject, known: Set<string>): boolean {
+  const isReply = message["thread_ts"] !== undefined && message["thread_ts"] !== message["ts"];
+  return isReply && !known.has(String(message["ts"])) && String(message["text"]).includes("OOM-killed");
+}
+
+/** How long Slack waits for each ack while so many investigations run; at least 50 acks each. */
+export async function acks(room: IncidentRoom): Promise<{ at: number; tookMs: number[] }[]> {
+  const results: { at: number; tookMs: number[] }[] = [];
+  for (const at of [1, 10, 50]) {
+    const tookMs: number[] = [];
+    while (tookMs.length < 50) {
+      const burst = Array.from({ length: at }, async () => {
+        const startMs = performance.now();
+        await room.service.localRoom?.people.command(asker, { channel, text: question });
+        tookMs.push(performance.now() - startMs);
+      });
+      await Promise.all(burst);
+      const open = (await room.service.room.status(null)).openIncidents;
+      for (const { incidentId } of open) await room.service.room.settled(incidentId);
+    }
+    results.push({ at, tookMs: sorted(tookMs) });
+  }
+  return results;
+}
