@@ -27,18 +27,16 @@ export interface Parts {
   announce?: Announce;
   /** One host as a form gives it; problems instead when it may not be added. */
   parseHost?: (input: unknown) => HostConfig | string[];
-  redactor: Redactor;
 }
 
 export function assembleParts(config: Config): Parts {
   const clock = systemClock;
   const hosts = createHostDirectory({ hosts: config.hosts, clock });
-  const redactor = createRedactor({ patterns: config.redactionPatterns.map((pattern) => new RegExp(pattern, "gu")) });
+  const redactor = redactorOf(config);
   return {
     config,
     hosts,
     clock,
-    redactor,
     executeReads: (reads, readers) =>
       executeReads(reads, { reader: (host) => readerOf(readers, host) }, { clock, redactor }),
   };
@@ -57,7 +55,8 @@ export interface RoomNeeds {
 export function assembleRecorder(parts: Parts, more: { store: Store; log: Log; owner: string }): Recorder | null {
   const { enabled, retentionMs } = parts.config.recorder;
   if (!enabled) return null;
-  const parse = (line: string) => parseEvent(line, parts.redactor.text);
+  const redactor = redactorOf(parts.config);
+  const parse = (line: string) => parseEvent(line, redactor.text);
   return createRecorder({ ...parts, ...more, scheduler: systemScheduler, parseEvent: parse, retentionMs });
 }
 
@@ -75,6 +74,10 @@ export function assembleRoom(parts: Parts, more: RoomNeeds): Room {
     guardrails: (names) => surveyHosts(parts, names),
     newId: speakableId,
   });
+}
+
+function redactorOf(config: Config): Redactor {
+  return createRedactor({ patterns: config.redactionPatterns.map((pattern) => new RegExp(pattern, "gu")) });
 }
 
 const systemScheduler: Scheduler = {

@@ -102,10 +102,19 @@ export function surroundings(env: Env): {
 } {
   return {
     home: value(env, "HOME") ?? homedir(),
-    userName: value(env, "USER") ?? userInfo().username,
+    userName: value(env, "USER") ?? accountName(),
     agentSocket: value(env, "SSH_AUTH_SOCK"),
     dockerHost: value(env, "DOCKER_HOST"),
   };
+}
+
+/** Null where the user id has no entry in passwd, as in a container that runs as any number. */
+export function accountName(): string | null {
+  try {
+    return userInfo().username;
+  } catch {
+    return null;
+  }
 }
 
 /** A variable set to nothing counts as not set: compose files write `${X:-}`. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { userInfo } from "node:os";
+import { accountName } from "../config/environment.ts";
 import { limits } from "../core/limits.ts";
 import {
   abortFailure,
@@ -19,7 +19,7 @@ import { collectOutput } from "./output.ts";
 export function createLocalLink(host: string): HostLink {
   return {
     host,
-    user: userInfo().username,
+    user: accountName() ?? `user ${process.getuid?.()}`,
     local: true,
     generation: () => 1,
     connect: async () => 0,

@@ -133,8 +133,8 @@ describe("the prepared host", () => {
       "env LC_ALL=C TZ=UTC ls -l /proc/1/../fd",
       "docker --host unix:///var/run/docker.sock ps",
     ];
-    const said = await Promise.all(refused.map((line) => sshAs("read", users.read, line)));
-    expect(said.map(({ code, stdout }) => ({ code, stdout }))).toEqual(refused.map(() => ({ code: 126, stdout: "" })));
+    for (const line of refused)
+      expect(await sshAs("read", users.read, line), line).toMatchObject({ code: 126, stdout: "" });
     const sudo = await attempt(programPath("setpriv") ?? "setpriv", asUser(users.read, ["sudo", "-n", "-l"]));
     expect(
       sudo.stdout

@@ -91,4 +91,20 @@ export const limitAndSwitchPatterns: readonly LogPattern[] = [
     /(?:GC|gc|garbage collect\w{0,5}|[Ss]afepoint|[Cc]ompact\w{0,4}|stop-the-world|[Ff]ull GC|STW).{0,80}?(?<took>\d+(?:[.,]\d+)?) ?(?<unit>ms|s|secs?|seconds)\b|(?:[Ee]vent loop|[Mm]ain thread|process|worker).{0,40}(?:blocked|stalled|paused|lagged|frozen|delay).{0,30}?(?<took2>\d+(?:[.,]\d+)?) ?(?<unit2>ms|s|secs?|seconds)\b|(?:[Pp]aus(?:e|ed|ing)|[Ss]tall(?:ed)?) .{0,40}?(?<took3>\d+(?:[.,]\d+)?) ?(?<unit3>ms|s|secs?|seconds)\b/,
     "common wordings; OpenJDK, Go, V8",
   ),
+  wording(
+    "maintenance",
+    "maintenance",
+    null,
+    ["maintenance"],
+    /maintenance(?:[ _-]mode)?[^\n]{0,40}(?:enabled|active|on\b|true|503)|(?:down|in|under) (?:for )?maintenance|MAINTENANCE(?:_MODE)?=(?:1|true|on)/i,
+    "common wordings",
+  ),
+  wording(
+    "slow-request",
+    "slow-request",
+    null,
+    ["slow request", "slow query", "took ", "duration"],
+    /slow (?:request|query)[^\n]{0,120}?(?<took>\d+(?:\.\d+)?) ?(?<unit>ms|s)\b/i,
+    "common wordings",
+  ),
 ];

@@ -390,20 +390,4 @@ export const ownFailurePatterns: readonly LogPattern[] = [
     /bad interpreter|\/usr\/bin\/env: [‘']?[a-z0-9]{1,32}\\r/,
     "kernel binfmt_script, env(1)",
   ),
-  wording(
-    "maintenance",
-    "maintenance",
-    null,
-    ["maintenance"],
-    /maintenance(?:[ _-]mode)?[^\n]{0,40}(?:enabled|active|on\b|true|503)|(?:down|in|under) (?:for )?maintenance|MAINTENANCE(?:_MODE)?=(?:1|true|on)/i,
-    "common wordings",
-  ),
-  wording(
-    "slow-request",
-    "slow-request",
-    null,
-    ["slow request", "slow query", "took ", "duration"],
-    /slow (?:request|query)[^\n]{0,120}?(?<took>\d+(?:\.\d+)?) ?(?<unit>ms|s)\b/i,
-    "common wordings",
-  ),
 ];

@@ -4,18 +4,20 @@ import type { Cause } from "../../../../src/core/causes.ts";
 import type { Card, Truth } from "../card.ts";
 import { PASSWORD, type Stage } from "../stage.ts";
 import { runProgram, saidBy, workFails } from "./program.ts";
-import { itemsFail, webAndDatabase } from "./stops.ts";
+import { itemsFail } from "./stops.ts";
 
-function truth(stage: Stage, cause: Cause, culprit: string, shows: Truth["shows"], more: Partial<Truth> = {}): Truth {
+export function truth(
+  stage: Stage,
+  cause: Cause,
+  culprit: string,
+  shows: Truth["shows"],
+  more: Partial<Truth> = {},
+): Truth {
   return { service: stage.names.web, verdict: "root-cause", causes: [cause], culprit, allowed: [], shows, ...more };
 }
 
-async function psql(stage: Stage, sql: string): Promise<void> {
-  await stage.docker("exec", stage.names.db, "psql", "--username=postgres", "--no-psqlrc", "-c", sql, "postgres");
-}
-
 /** web asks a database whose address stands in these settings, which are wrong. */
-async function webWithSettings(stage: Stage, settings: string[]): Promise<void> {
+export async function webWithSettings(stage: Stage, settings: string[]): Promise<void> {
   const { web, db } = stage.names;
   await stage.postgres(db);
   await stage.until(`${db} is ready`, async () => /ready to accept/.test(await saidBy(stage, db)));
@@ -25,7 +27,7 @@ async function webWithSettings(stage: Stage, settings: string[]): Promise<void> 
   });
 }
 
-const url = (place: string, more = "") => `DATABASE_URL=postgresql://app:${PASSWORD}@${place}/shop${more}`;
+export const url = (place: string, more = "") => `DATABASE_URL=postgresql://app:${PASSWORD}@${place}/shop${more}`;
 
 /** Stopped, or starting again and again. */
 function isDown(stage: Stage, name: string): () => Promise<boolean> {
@@ -345,6 +347,6 @@ export const configCards: readonly Card[] = [
 ];
 
 /** web fails, and its log has said why. */
-function logged(stage: Stage): () => Promise<boolean> {
+export function logged(stage: Stage): () => Promise<boolean> {
   return async () => (await itemsFail(stage)()) && /failed/.test(await saidBy(stage, stage.names.web));
 }

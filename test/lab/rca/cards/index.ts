@@ -2,6 +2,7 @@ import type { Card } from "../card.ts";
 import { abstainingCards } from "./abstaining.ts";
 import { cacheCards } from "./caches.ts";
 import { configCards } from "./config.ts";
+import { configAccessCards } from "./config-access.ts";
 import { connectionCards } from "./connections.ts";
 import { cpuIoCards } from "./cpu-io.ts";
 import { daemonCards } from "./daemon.ts";
@@ -36,6 +37,7 @@ export const cards: readonly Card[] = [
   ...hostCards,
   ...resourceCards,
   ...configCards,
+  ...configAccessCards,
   ...cpuIoCards,
   ...restartCards,
   ...daemonCards,
