@@ -65,7 +65,10 @@ export function configured(world: ConfigWorld, complain: (line: string) => void)
 }
 
 async function withParts<T>(deps: CommandDeps, use: (parts: Parts) => Promise<T>): Promise<T> {
-  const parts = assembleParts(configured(deps.world, deps.terminal.complain));
+  return closing(assembleParts(configured(deps.world, deps.terminal.complain)), use);
+}
+
+async function closing<T>(parts: Parts, use: (parts: Parts) => Promise<T>): Promise<T> {
   try {
     return await use(parts);
   } finally {
@@ -73,18 +76,20 @@ async function withParts<T>(deps: CommandDeps, use: (parts: Parts) => Promise<T>
   }
 }
 
+/** For what is only about records: hosts are not asked, so none needs to be configured. */
 function withStore<T>(deps: CommandDeps, use: (store: Store, parts: Parts) => Promise<T>): Promise<T> {
-  return withParts(deps, async (parts) => {
-    const { database } = parts.config;
-    const store = await openStore(database.kind === "postgres" ? database.url : `file:${database.path}`, {
-      clock: systemClock,
-    });
+  return closing(assembleParts(loadConfig(deps.world)), async (parts) => {
+    const store = await openStore(storeUrl(parts.config), { clock: systemClock });
     try {
       return await use(store, parts);
     } finally {
       await store.close();
     }
   });
+}
+
+export function storeUrl({ database }: Pick<Config, "database">): string {
+  return database.kind === "postgres" ? database.url : `file:${database.path}`;
 }
 
 function why(
@@ -359,9 +364,7 @@ async function storeCheck(
   const { database } = config;
   const shown = database.kind === "postgres" ? "postgres" : database.path;
   try {
-    const store = await openStore(database.kind === "postgres" ? database.url : `file:${database.path}`, {
-      clock: systemClock,
-    });
+    const store = await openStore(storeUrl(config), { clock: systemClock });
     await store.checkWritable();
     await store.close();
     return { check: "store", ok: true, level: "info", detail: `${shown} is writable`, fix: null };

@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { runCli, type Terminal } from "./cli.ts";
 import { createCommands } from "./commands.ts";
-import { drill } from "./drill.ts";
-import { serve } from "./serve.ts";
 
 /** The composition root: the world as it is, and nothing else. */
 const version = packageVersion();
@@ -22,8 +20,9 @@ const commands = createCommands({
   terminal,
   style,
   stdin: process.stdin,
-  start: () => serve({ world, terminal }),
-  drill: () => drill({ world, terminal }),
+  // Loaded only when asked for: a question in the terminal should not wait for Slack's libraries.
+  start: async () => (await import("./serve.ts")).serve({ world, terminal }),
+  drill: async () => (await import("./drill.ts")).drill({ world, terminal }),
 });
 // A reader that closes early (`| head`) ends the output, not the program.
 process.stdout.on("error", () => process.exit(0));

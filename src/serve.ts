@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { registerHandlers } from "../handlers/index.ts";
 import { exitCode, type Terminal } from "./cli.ts";
-import { configured } from "./commands.ts";
+import { configured, storeUrl } from "./commands.ts";
 import type { Config, ConfigWorld, SlackConfig } from "./config.ts";
 import { limits } from "./core/limits.ts";
 import { Fault } from "./core/result.ts";
@@ -50,9 +50,7 @@ export async function startService(
   const log = createLog(given.logLevel);
   for (const notice of given.notices) log.warn({}, notice);
   const { database } = given;
-  const store = await openStore(database.kind === "postgres" ? database.url : `file:${database.path}`, {
-    clock: systemClock,
-  });
+  const store = await openStore(storeUrl(given), { clock: systemClock });
   await store.checkWritable();
   const localRoom = given.slack.mode === "local-room" ? openLocalRoom(given) : null;
   const config = localRoom === null ? given : withLocalApprovers(given, log);

@@ -1,7 +1,7 @@
 import type { KernelLog, OomKill, OomScope } from "../core/kernel-log.ts";
 import { plain } from "../slack/blocks/encode.ts";
 import { list, paragraphs, type TerminalStyle, tone, wrap } from "./terminal.ts";
-import { plural } from "./wording.ts";
+import { plural, withoutStop } from "./wording.ts";
 
 export interface HostLine {
   name: string;
@@ -64,7 +64,7 @@ export function guardrailsText(report: Hazards, style: TerminalStyle): string {
       .toSorted((a, b) => order[a.level] - order[b.level])
       .map(
         ({ level, container, found, fix }) =>
-          `${level}: ${container === null ? "" : `${container}: `}${found} Fix: ${fix}`,
+          `${level}: ${container === null ? "" : `${container}: `}${withoutStop(found)}. Fix: ${withoutStop(fix)}.`,
       );
     return list(style, host, lines);
   });

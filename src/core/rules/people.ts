@@ -1,7 +1,8 @@
 import { lastDeath } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
+import type { Fact } from "../evidence.ts";
 import { type Exec, eventFacts, personExecs } from "../hands.ts";
-import { ownFailure } from "../own-failure.ts";
+import { listensOutside, ownFailure } from "../own-failure.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { isFailure } from "../symptom.ts";
 import { told } from "../told.ts";
@@ -123,7 +124,8 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
     (lost === null ? undefined : inRun.findLast((exec) => isShell(exec.command)));
   if (kill === undefined || reloads(kill.command)) return [];
   if (view.events.some((event) => event.action === "oom" && Math.abs(event.atMs - kill.atMs) < 10_000)) return [];
-  const shown = lost !== null || failing.length > 0 || isBlamed(world, view);
+  const deaf = stoppedListening(view);
+  const shown = lost !== null || failing.length > 0 || deaf.length > 0 || isBlamed(world, view);
   if (!shown) return [];
   return [
     faultAt(view, {
@@ -137,6 +139,7 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
           view.name,
         ),
         ...(lost?.facts ?? []),
+        ...deaf,
         ...failing
           .slice(0, 1)
           .map((probe) =>
@@ -152,6 +155,7 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
         "docker-inspect",
         ...(failing.length > 0 ? ["http-probe"] : []),
         ...(lost === null ? [] : ["docker-logs"]),
+        ...(deaf.length === 0 ? [] : ["process-facts"]),
       ],
       onsetMs: kill.atMs,
       weight: isKill(kill.command) ? weight.proven - 1 : weight.told,
@@ -160,6 +164,13 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
       ],
     }),
   ];
+}
+
+/** It had answered requests in its log, and nothing in it listens any more. */
+function stoppedListening(view: ContainerView): Fact[] {
+  const answered = view.signals.some((signal) => signal.kind === "http-ok" || signal.kind === "server-ready");
+  if (view.process === null || !answered || listensOutside(view)) return [];
+  return [cite(view.process, "the main process lives, nothing in the container listens for others", view.name)];
 }
 
 /** Signals that ask for a reload or a log rotation end nothing. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Cause } from "../../../../src/core/causes.ts";
 import type { Card, Truth } from "../card.ts";
 import { PASSWORD, type Stage } from "../stage.ts";
-import { runProgram, saidBy, workFails } from "./program.ts";
+import { runProgram, saidBy } from "./program.ts";
 import { itemsFail } from "./stops.ts";
 
 export function truth(
@@ -323,7 +323,7 @@ export const configCards: readonly Card[] = [
         setup: `began = time.time()\nturned = []`,
         work: `if time.time() - began < 5:\n    return 'old way'\nif not turned:\n    turned.append(1)\n    print(${JSON.stringify(words)}, flush=True)\nreturn {}['discount']`,
       });
-      return truth(stage, "feature-flag-flip", web, workFails(stage, web));
+      return truth(stage, "feature-flag-flip", web, async () => (await stage.get(web, 8000, "/work"))?.status === 500);
     },
   },
   {

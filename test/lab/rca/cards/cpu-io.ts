@@ -62,6 +62,7 @@ export const cpuIoCards: readonly Card[] = [
           `import socket\nfrom http.server import BaseHTTPRequestHandler, HTTPServer\nclass Handler(BaseHTTPRequestHandler):\n    def do_GET(self):\n        if self.path == "/work":\n            call = socket.create_connection(("${api}", 7000))\n            call.recv(10)\n        self.send_response(200)\n        self.end_headers()\nHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()`,
         ],
       });
+      await stage.until(`${web} answers`, async () => (await stage.get(web, 8000, "/healthz"))?.status === 200);
       await stage.get(web, 8000, "/work");
       return slow(stage, "single-worker-blocked", {
         allowed: [{ action: "restart", container: web }],
@@ -86,6 +87,7 @@ export const cpuIoCards: readonly Card[] = [
           `import socket\nfrom concurrent.futures import ThreadPoolExecutor\nfrom http.server import BaseHTTPRequestHandler, HTTPServer\nclass Handler(BaseHTTPRequestHandler):\n    def do_GET(self):\n        if self.path == "/work":\n            call = socket.create_connection(("${api}", 7000))\n            call.recv(10)\n        self.send_response(200)\n        self.end_headers()\nclass Server(HTTPServer):\n    pool = ThreadPoolExecutor(${workers})\n    def process_request(self, request, client):\n        self.pool.submit(self.serve, request, client)\n    def serve(self, request, client):\n        self.finish_request(request, client)\n        self.shutdown_request(request)\nServer(("0.0.0.0", 8000), Handler).serve_forever()`,
         ],
       });
+      await stage.until(`${web} answers`, async () => (await stage.get(web, 8000, "/healthz"))?.status === 200);
       const address = (
         await stage.docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", web)
       ).trim();

@@ -158,7 +158,7 @@ export const peopleCards: readonly Card[] = [
         web,
         "sh",
         "-c",
-        `kill -${stage.random.pick(["9", "TERM"])} $(pgrep -f serve_forever | tail -n 1)`,
+        `kill -${stage.random.pick(["9", "TERM"])} $(pgrep -f 'serve_for[e]ver' | tail -n 1)`,
       );
       return truth(stage, "human-exec-kill", web, {
         allowed: [{ action: "restart", container: web }],
@@ -216,7 +216,9 @@ def handle(path):
 serve()
 `;
       await python(stage, web, app, { DATABASE_URL: databaseUrl(db) });
-      return truth(stage, "backup-running", dump);
+      return truth(stage, "backup-running", dump, {
+        shows: async () => (await stage.get(web, 8000, "/items"))?.status === 500,
+      });
     },
   },
 ];
