@@ -1,4 +1,4 @@
-import Docker from "dockerode";
+import type Docker from "dockerode";
 import type { HostConfig } from "../config/hosts.ts";
 import type { HostAction } from "../core/actions.ts";
 import { limits } from "../core/limits.ts";
@@ -82,7 +82,9 @@ interface Inspected {
 async function carryOut(agent: Agent, action: HostAction): Promise<string> {
   // The address is never dialled: every connection is made by the agent. Naming it keeps DOCKER_HOST out.
   const options = { protocol: "http", host: "docker", port: 80, agent };
-  const docker = new Docker(options as Docker.DockerOptions);
+  // Loaded for the first action only: it brings libraries for builds that no question in a terminal should wait for.
+  const { default: Dockerode } = await import("dockerode");
+  const docker = new Dockerode(options as Docker.DockerOptions);
   const signal = AbortSignal.timeout(limits.actionTimeoutMs);
   const warnings = await send(docker, action, signal).catch(async (error) => {
     // A crash may have come between the doing and the telling, so asking for what already holds is not an error.

@@ -2,8 +2,11 @@ import type { HostAction } from "../../src/core/actions.ts";
 import { planHash, type RemediationPlan } from "../../src/core/plan.ts";
 import { preconditionOf } from "../../src/core/propose.ts";
 import type { ContainerInspect } from "../../src/core/readings.ts";
+import { append, room137 } from "../../src/room/record.ts";
+import { watch } from "../../src/room/watch.ts";
 import { idOf } from "../core/scene.ts";
 import type { FakeHost } from "./fake-host.ts";
+import { alice, type FakeRoom } from "./fake-room.ts";
 
 const gib = 1024 ** 3;
 
@@ -35,6 +38,25 @@ export function threeSteps(host: FakeHost, change: Partial<RemediationPlan> = {}
     memoryChoice: { floorBytes: gib / 2, ceilingBytes: 4 * gib },
     ...change,
   };
+}
+
+/** An incident alice asked about, whose three steps wait for an approval. Resolves to the plan's hash. */
+export async function waitingPlan(
+  fake: Pick<FakeRoom, "deps" | "host">,
+  incidentId: string,
+  more: { quorum?: number; breakGlass?: boolean } = {},
+): Promise<string> {
+  const plan = threeSteps(fake.host);
+  const target = { service: "web", symptom: "http-500" as const, host: null };
+  const expiresAtMs = fake.deps.clock.nowMs() + 30 * 60_000;
+  const about = { quorum: 1, proposedFor: alice.userId, breakGlass: false, undoOf: null, ...more };
+  await watch(fake.deps, incidentId);
+  await append(fake.deps, null, incidentId, [
+    { actor: room137, body: { kind: "opened", target, room: { channel: "C1", threadTs: "1.0" }, command: "" } },
+    { actor: room137, body: { kind: "investigating", hosts: ["h1"], again: false } },
+    { actor: room137, body: { kind: "plan-proposed", plan, expiresAtMs, ...about } },
+  ]);
+  return plan.hash;
 }
 
 export function inspectOf(host: FakeHost, name: string): ContainerInspect {

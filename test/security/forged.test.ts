@@ -3,12 +3,10 @@ import { registerHandlers } from "../../handlers/index.ts";
 import { breakGlassFormId, changeFormId, reasonFormId } from "../../handlers/plan-modals.ts";
 import { actionIds, buttonValue, parseButtonValue } from "../../src/core/buttons.ts";
 import { replay } from "../../src/core/replay.ts";
-import { append, room137 } from "../../src/room/record.ts";
-import { watch } from "../../src/room/watch.ts";
 import type { Person } from "../../src/room.ts";
 import type { SlackEdge } from "../../src/slack/edge.ts";
 import { alice, bob, carol, type FakeRoom, fakeRoom, person } from "../fakes/fake-room.ts";
-import { threeSteps } from "../fakes/three-steps.ts";
+import { waitingPlan } from "../fakes/three-steps.ts";
 import { type Chance, chance } from "./chance.ts";
 
 /** How many forgeries are made in one run: clicks, commands, mentions and forms together. */
@@ -43,7 +41,9 @@ function surfaces(fake: FakeRoom) {
     ),
     api: { call: async () => ({ ok: true, data: {} }) },
     people: { person: async (userId: string) => people.get(userId) ?? person(userId), forgetGroup: () => {} },
-    whisper: async () => void (told += 1),
+    whisper: async () => {
+      told += 1;
+    },
     store: fake.store,
     lost: () => {},
     onHome: () => {},
@@ -56,22 +56,6 @@ function surfaces(fake: FakeRoom) {
   };
   registerHandlers(edge, { room: fake.room, clock: fake.time.clock, log });
   return { listeners, broken, told: () => told };
-}
-
-/** Three steps that wait for bob or carol, asked for by alice. */
-async function waiting(fake: FakeRoom, at: number): Promise<{ incidentId: string; hash: string }> {
-  const incidentId = `i-forge${at}`;
-  const plan = threeSteps(fake.host);
-  const target = { service: "web", symptom: "http-500" as const, host: null };
-  const expiresAtMs = fake.time.clock.nowMs() + 30 * 60_000;
-  const about = { quorum: 1, proposedFor: alice.userId, breakGlass: true, undoOf: null };
-  await watch(fake.deps, incidentId);
-  await append(fake.deps, null, incidentId, [
-    { actor: room137, body: { kind: "opened", target, room: { channel: "C1", threadTs: "1.0" }, command: "" } },
-    { actor: room137, body: { kind: "investigating", hosts: ["h1"], again: false } },
-    { actor: room137, body: { kind: "plan-proposed", plan, expiresAtMs, ...about } },
-  ]);
-  return { incidentId, hash: plan.hash };
 }
 
 interface Forgery {
@@ -158,7 +142,11 @@ it(`lets none of ${runs} forged or mutated clicks, forms, commands and mentions 
   });
   const { listeners, broken, told } = surfaces(fake);
   const random = chance(137);
-  let plan = await waiting(fake, 0);
+  const waiting = async (at: number) => {
+    const incidentId = `i-forge${at}`;
+    return { incidentId, hash: await waitingPlan(fake, incidentId, { breakGlass: true }) };
+  };
+  let plan = await waiting(0);
   const made = new Map<string, number>();
   const check = async () => {
     const incident = replay(await fake.store.entries(plan.incidentId));
@@ -172,7 +160,7 @@ it(`lets none of ${runs} forged or mutated clicks, forms, commands and mentions 
     if (at % perIncident === 0) {
       await check();
       await fake.store.deleteDocument("open-incident", plan.incidentId);
-      plan = await waiting(fake, at);
+      plan = await waiting(at);
     }
     const { surface, request } = forge(random, plan);
     made.set(surface, (made.get(surface) ?? 0) + 1);
@@ -183,7 +171,7 @@ it(`lets none of ${runs} forged or mutated clicks, forms, commands and mentions 
   await check();
   expect(fake.host.effects).toEqual([]);
   // The same way in is open to whom it is meant for, or nothing was shown.
-  const { incidentId, hash } = await waiting(fake, runs + 1);
+  const { incidentId, hash } = await waiting(runs + 1);
   const action = { action_id: actionIds.approve, value: buttonValue(incidentId, hash, 1) };
   await listeners.get("action")?.({ body: { user: { id: bob.userId }, channel: { id: "C1" } }, action, context: {} });
   await fake.room.settled(incidentId);
