@@ -28,7 +28,7 @@ import { limits } from "./core/limits.ts";
 import { canonicalJson, type Risk } from "./core/plan.ts";
 
 export type { DatabaseConfig, LogLevel, SlackConfig } from "./config/environment.ts";
-export type { HostConfig, LocalHostConfig, SshHostConfig } from "./config/hosts.ts";
+export type { HostConfig, SshHostConfig } from "./config/hosts.ts";
 
 export interface Config {
   /** The file that was read; null when there was none at the default path. */

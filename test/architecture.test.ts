@@ -73,7 +73,9 @@ describe("the house", () => {
     );
     const impure = core
       .filter((file) =>
-        /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bawait\b|\bthrow\b|\bsetTimeout\(|\bprocess\.(?:env|cwd|exit|hrtime|uptime|platform|pid|on|memoryUsage)\b/.test(code(file)),
+        /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bawait\b|\bthrow\b|\bsetTimeout\(|\bprocess\.(?:env|cwd|exit|hrtime|uptime|platform|pid|on|memoryUsage)\b/.test(
+          code(file),
+        ),
       )
       .map((file) => file.path);
     expect({ imports, impure }).toEqual({ imports: [], impure: [] });

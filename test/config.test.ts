@@ -62,7 +62,7 @@ describe("the config file", () => {
       local: false,
       remediateUser: "room137-act",
       dockerSocket: "/run/room137/docker-read.sock",
-      remediateDockerSocket: "/var/run/docker.sock",
+      remediateDockerSocket: "/run/room137/docker-act.sock",
     });
     expect(config.hosts[1]).toMatchObject({ hostKey: null, knownHostsFile: "/etc/room137/known_hosts", port: 22 });
     expect(config.policy.maxMemoryBytes).toBe(8 * 1_024 ** 3);

@@ -36,14 +36,23 @@ if (broken) {
   totals.failed += 1;
 }
 if (inCi && totals.skipped > 0) console.error("\na skipped test is a failure in CI");
-console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`);
+console.log(
+  `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`,
+);
 process.exitCode = totals.failed > 0 || (inCi && totals.skipped > 0) ? 1 : 0;
 
 async function runProject(project: string): Promise<void> {
   const file = `test-artifacts/${project}.json`;
   mkdirSync("test-artifacts", { recursive: true });
   rmSync(file, { force: true });
-  const code = await run("vitest", ["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`]);
+  const code = await run("vitest", [
+    "run",
+    "--project",
+    project,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+  ]);
   const counted = counts(file);
   totals.passed += counted.passed;
   totals.failed += counted.failed;

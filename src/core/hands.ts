@@ -31,17 +31,6 @@ export function askedRestarts(view: ContainerView): DockerEvent[] {
   return view.events.filter((event) => event.action === "restart");
 }
 
-/** Everything somebody asked of the engine about this container, oldest first: what a restart policy does is not in it. */
-export function askedActs(view: ContainerView): DockerEvent[] {
-  const execs = personExecs(view).map((exec) => exec.event);
-  return view.events.filter(
-    (event, at) =>
-      ["restart", "stop", "kill", "pause", "unpause", "update", "rename"].includes(event.action) ||
-      execs.includes(event) ||
-      (event.action === "start" && isAskedStart(view.events, at)),
-  );
-}
-
 /** The facts that show these events; none where the events were not read. */
 export function eventFacts(world: Pick<World, "hosts">, view: ContainerView, events: readonly DockerEvent[]): Fact[] {
   const seen = hostOf(world, view.host)?.events;

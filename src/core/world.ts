@@ -120,11 +120,6 @@ export function cite(seen: { reading: Reading }, text: string, container: string
   };
 }
 
-/** Host time to our time. */
-export function toOurMs(world: Pick<World, "hosts">, host: string, hostTimeMs: number): number {
-  return hostTimeMs - (hostOf(world, host)?.clockOffsetMs ?? 0);
-}
-
 export function hostOf(world: Pick<World, "hosts">, host: string): HostView | null {
   return world.hosts.find((view) => view.name === host) ?? null;
 }

@@ -26,6 +26,7 @@ import { acks, typedToRootCause } from "./room-bench.ts";
  */
 const containers = 30;
 const host = "prod-1";
+const inspected = 10;
 const clock = { nowMs: () => Date.now() };
 
 const lab = await startLab({ name: "bench", engine: "private", log: (line) => console.error(line) });
@@ -47,17 +48,25 @@ async function measure(on: Lab): Promise<void> {
       .map((load) => load.toFixed(1))
       .join(" ")}, Node ${process.version}\n`,
   );
+  tell("as a person");
   const person = await timed(() => asPerson(on));
   const kept = openHosts(on);
   const reads = await evidenceOf(kept);
+  tell("evidence, connection kept");
   const keptAll = await timed(() => read(kept, reads));
+  tell("an investigation, connection kept");
   const keptWhole = await timed(() => whole(kept));
   await kept.close();
+  tell("evidence, from cold");
   const coldAll = await timed(() => cold(on, (hosts) => read(hosts, reads)));
+  tell("an investigation, from cold");
   const coldWhole = await timed(() => cold(on, whole));
+  tell("inspects, ours and dockerode's");
   const [ours, theirs] = await dockerReads(on);
+  tell("typed to root cause");
   const room = await openIncidentRoom(on);
   const typed = await typedToRootCause(room);
+  tell("acks");
   const acked = await acks(room);
   await room.stop();
   const rows: Figure[] = [
@@ -71,12 +80,16 @@ async function measure(on: Lab): Promise<void> {
     figure("    a whole investigation, connection kept", keptWhole, ratio(person, keptWhole), null),
     figure(`(b) evidence of all ${containers} containers, from cold`, coldAll, ratio(person, coldAll), "5 x faster"),
     figure("    a whole investigation, from cold", coldWhole, ratio(person, coldWhole), null),
-    figure(`(c) ${containers} inspects one by one, ours`, ours, null, null),
+    figure(`(c) ${inspected} inspects one by one, ours`, ours, null, null),
     figure(`    the same by dockerode's ssh`, theirs, ratio(theirs, ours), "20 x slower"),
     figure("(d) /why-500 web typed to root cause in the thread", typed, null, "p95 1500 ms"),
     ...acked.map(({ at, tookMs }) => figure(`    ack with ${at} investigations at once`, tookMs, null, "p99 100 ms")),
   ];
   console.log(`\n${table(rows)}`);
+}
+
+function tell(what: string): void {
+  process.stderr.write(`measuring: ${what}\n`);
 }
 
 /** What a person types today; each command is a login of its own. */
@@ -173,7 +186,7 @@ async function cold(on: Lab, use: (hosts: HostDirectory) => Promise<unknown>): P
 
 /** The same inspects, one after the other, over our kept connection and by dockerode's own ssh protocol. */
 async function dockerReads(on: Lab): Promise<[number[], number[]]> {
-  const ids = (await on.docker("ps", "--all", "--quiet", "--no-trunc")).trim().split("\n");
+  const ids = (await on.docker("ps", "--all", "--quiet", "--no-trunc")).trim().split("\n").slice(0, inspected);
   const hosts = openHosts(on);
   const reader = await hosts.reader(host);
   const ours = await timed(async () => {

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
+import type { Clock, Store } from "../../src/ports.ts";
 import type { RoomDeps } from "../../src/room.ts";
-import { alice, askAboutWeb, bob, type FakeRoom, fakeRoom, kinds } from "../fakes/fake-room.ts";
-import { settle } from "../fakes/fake-time.ts";
+import { askedAtMs } from "../core/scene.ts";
+import { askAboutWeb, bob, type FakeRoom, fakeRoom, kinds } from "../fakes/fake-room.ts";
+import { fakeTime, settle } from "../fakes/fake-time.ts";
 import { type Mortal, mortal } from "../fakes/mortal.ts";
 import { waitingPlan } from "../fakes/three-steps.ts";
 
@@ -16,12 +18,6 @@ export interface Ground {
   open(clock: Clock): Promise<Store>;
   /** Lets what a dead process held by the server's own clock run out; the test's clock is moved by itself. */
   outliveLeases(): Promise<void>;
-}
-
-export interface Row {
-  death: string;
-  effects: string;
-  state: string;
 }
 
 /** One life of a process: it takes up what it finds, bob approves what waits, and it works until nothing is left to do. */
@@ -76,48 +72,71 @@ async function expectOneEffectEach(fake: FakeRoom, actions: string[], after: str
   expect({ after, lane }).toEqual({ after, lane: entries.map((entry) => `${entry.incidentId}:${entry.seq}`) });
 }
 
-it("has each of three steps done once, whatever write or host call the process dies at", async () => {
-  const whole = await fakeRoom();
-  await waiting(whole);
+/** Dies once at every point that a whole run passes, in a world of its own each time, and prints what came of each. */
+async function everyDeath(
+  openWorld: () => Promise<FakeRoom>,
+  { outliveLeases }: Ground,
+  steps: string[],
+  title: string,
+): Promise<void> {
+  const whole = await openWorld();
   const points = (await live(whole, null)).passed;
-  const steps = ["update-memory", "update-restart-policy", "start"];
   await expectOneEffectEach(whole, steps, "nothing");
-  expect(points.length).toBeGreaterThan(60);
+  await whole.store.close();
+  const table = [`${title}: ${points.length} deaths`];
   for (const [at, where] of points.entries()) {
-    const fake = await fakeRoom();
-    await waiting(fake);
+    const fake = await openWorld();
     expect((await live(fake, at)).isDead()).toBe(true);
+    const before = fake.host.effects.length;
+    await outliveLeases();
     await live(fake, null);
     await expectOneEffectEach(fake, steps, `death ${where}`);
+    const done = `${before} of ${steps.length} before, ${fake.host.effects.length} after`;
+    table.push(`${String(at + 1).padStart(3)}  ${where.padEnd(52)} ${done.padEnd(26)} recovered`);
     await fake.store.close();
   }
-}, 120_000);
+  expect(points.length).toBeGreaterThan(50);
+  console.log(table.join("\n"));
+}
 
-it("answers a question once, from asking to recovery, whatever write or host call the process dies at", async () => {
-  const whole = await fakeRoom();
-  const points = (await live(whole, null)).passed;
-  const steps = ["update-memory", "start"];
-  await expectOneEffectEach(whole, steps, "nothing");
-  for (const [at, where] of points.entries()) {
-    const fake = await fakeRoom();
-    await live(fake, at);
-    await live(fake, null);
-    await expectOneEffectEach(fake, steps, `death ${where}`);
-    await fake.store.close();
-  }
-}, 120_000);
+/** What has to hold on every storage engine, wherever the process dies. */
+export function crashContract(makeGround: () => Promise<Ground>, deaths: { series: number }): void {
+  const worldOf = async (ground: Ground): Promise<FakeRoom> => {
+    const time = fakeTime(askedAtMs);
+    return await fakeRoom({ time, store: await ground.open(time.clock) });
+  };
 
-it("survives dying again and again while it takes up what an earlier death left", async () => {
-  const deaths = fc.array(fc.nat({ max: 45 }), { minLength: 2, maxLength: 6 });
-  await fc.assert(
-    fc.asyncProperty(deaths, async (lives) => {
-      const fake = await fakeRoom();
-      await waiting(fake);
-      for (const dieAt of lives) await live(fake, dieAt);
-      await live(fake, null);
-      await expectOneEffectEach(fake, ["update-memory", "update-restart-policy", "start"], `deaths ${lives.join()}`);
-      await fake.store.close();
-    }),
-    { numRuns: 60, seed: 137 },
-  );
-}, 120_000);
+  it("has each of three steps done once, whatever write or host call the process dies at", async () => {
+    const ground = await makeGround();
+    const openWorld = async () => {
+      const fake = await worldOf(ground);
+      await waitingPlan(fake, incidentId);
+      return fake;
+    };
+    await everyDeath(openWorld, ground, ["update-memory", "update-restart-policy", "start"], "three approved steps");
+  }, 300_000);
+
+  it("answers a question once, from asking to recovery, whatever write or host call the process dies at", async () => {
+    const ground = await makeGround();
+    await everyDeath(() => worldOf(ground), ground, ["update-memory", "start"], "from the question to recovery");
+  }, 300_000);
+
+  it("survives dying again and again while it takes up what an earlier death left", async () => {
+    const ground = await makeGround();
+    const series = fc.array(fc.nat({ max: 45 }), { minLength: 2, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(series, async (lives) => {
+        const fake = await worldOf(ground);
+        await waitingPlan(fake, incidentId);
+        for (const dieAt of lives) {
+          await live(fake, dieAt);
+          await ground.outliveLeases();
+        }
+        await live(fake, null);
+        await expectOneEffectEach(fake, ["update-memory", "update-restart-policy", "start"], `deaths ${lives.join()}`);
+        await fake.store.close();
+      }),
+      { numRuns: deaths.series, seed: 137 },
+    );
+  }, 300_000);
+}

@@ -1,126 +1,14 @@
-import fc from "fast-check";
-import { expect, it } from "vitest";
-import { replay } from "../../src/core/replay.ts";
-import { append, room137 } from "../../src/room/record.ts";
-import { watch } from "../../src/room/watch.ts";
-import type { RoomDeps } from "../../src/room.ts";
-import { alice, askAboutWeb, bob, type FakeRoom, fakeRoom, kinds } from "../fakes/fake-room.ts";
-import { settle } from "../fakes/fake-time.ts";
-import { type Mortal, mortal } from "../fakes/mortal.ts";
-import { threeSteps } from "../fakes/three-steps.ts";
+import { describe } from "vitest";
+import { openStore } from "../../src/store/store.ts";
+import { crashContract } from "./crash-contract.ts";
 
-const incidentId = "i-crash1";
-let lives = 0;
-
-/** An incident that waits for the approval of three steps. */
-async function waiting(fake: FakeRoom): Promise<string> {
-  const plan = threeSteps(fake.host);
-  const target = { service: "web", symptom: "http-500" as const, host: null };
-  const proposed = { quorum: 1, proposedFor: alice.userId, breakGlass: false, undoOf: null };
-  const expiresAtMs = fake.time.clock.nowMs() + 30 * 60_000;
-  await watch(fake.deps, incidentId);
-  await append(fake.deps, null, incidentId, [
-    { actor: room137, body: { kind: "opened", target, room: { channel: "C1", threadTs: "1.0" }, command: "" } },
-    { actor: room137, body: { kind: "investigating", hosts: ["h1"], again: false } },
-    { actor: room137, body: { kind: "plan-proposed", plan, expiresAtMs, ...proposed } },
-  ]);
-  return plan.hash;
-}
-
-/** One life of a process: it takes up what it finds, bob approves what waits, and it works until nothing is left to do. */
-async function live(fake: FakeRoom, dieAt: number | null): Promise<Mortal> {
-  const body = mortal(fake.deps, dieAt);
-  lives += 1;
-  const life = lives;
-  const deps: Partial<RoomDeps> = { ...body.deps, newId: () => `life${life}` };
-  const { room } = await fakeRoom({ deps, host: fake.host, time: fake.time, store: fake.store });
-  const done = async (what: () => Promise<unknown>) => {
-    if (!body.isDead()) await what().catch((error: Error) => expect(error.message).toContain("killed"));
-  };
-  await done(() => room.resume());
-  const known = (await fake.store.incidents({ limit: 9 }))[0]?.incidentId ?? null;
-  if (known === null) await done(() => room.ask(askAboutWeb()));
-  const id = known ?? (await fake.store.incidents({ limit: 9 }))[0]?.incidentId;
-  if (id !== undefined) {
-    await fake.time.advance(60_000);
-    await room.settled(id);
-    const plan = replay(await fake.store.entries(id))?.plan;
-    if (plan?.status === "open") {
-      await done(() => room.decide(id, plan.plan.hash, bob, { verb: "approve", reason: null }));
-      await room.settled(id);
-    }
-  }
-  await fake.time.advance(30_000);
-  await settle();
-  if (id !== undefined) await room.settled(id);
-  await room.stop(0);
-  return body;
-}
-
-/** Each step had its effect once, the timeline says so once, and each of its entries was said once. */
-async function expectOneEffectEach(fake: FakeRoom, actions: string[], after: string): Promise<void> {
-  expect({ after, effects: fake.host.effects.map((effect) => effect.action) }).toEqual({ after, effects: actions });
-  const incidents = await fake.store.incidents({ limit: 9 });
-  expect({ after, incidents: incidents.length }).toEqual({ after, incidents: 1 });
-  const entries = await fake.store.entries(incidents[0]?.incidentId ?? "");
-  const told = kinds(entries);
-  const count = (kind: string) => told.filter((other) => other === kind).length;
-  expect({ after, state: replay(entries)?.state, told }).toMatchObject({ after, state: "recovered" });
-  expect({ after, done: count("step-done") }).toEqual({ after, done: actions.length });
-  expect({ after, once: ["decided", "executed", "verified"].map(count) }).toEqual({ after, once: [1, 1, 1] });
-  expect((await fake.store.verifyAudit()).ok).toBe(true);
-  const lane: string[] = [];
-  for (let rows = await fake.store.unsent(9); rows.length > 0; rows = await fake.store.unsent(9)) {
-    for (const row of rows) {
-      lane.push(row.key);
-      await fake.store.markSent(row.id, "", 0);
-    }
-  }
-  expect({ after, lane }).toEqual({ after, lane: entries.map((entry) => `${entry.incidentId}:${entry.seq}`) });
-}
-
-it("has each of three steps done once, whatever write or host call the process dies at", async () => {
-  const whole = await fakeRoom();
-  await waiting(whole);
-  const points = (await live(whole, null)).passed;
-  const steps = ["update-memory", "update-restart-policy", "start"];
-  await expectOneEffectEach(whole, steps, "nothing");
-  expect(points.length).toBeGreaterThan(60);
-  for (const [at, where] of points.entries()) {
-    const fake = await fakeRoom();
-    await waiting(fake);
-    expect((await live(fake, at)).isDead()).toBe(true);
-    await live(fake, null);
-    await expectOneEffectEach(fake, steps, `death ${where}`);
-    await fake.store.close();
-  }
-}, 120_000);
-
-it("answers a question once, from asking to recovery, whatever write or host call the process dies at", async () => {
-  const whole = await fakeRoom();
-  const points = (await live(whole, null)).passed;
-  const steps = ["update-memory", "start"];
-  await expectOneEffectEach(whole, steps, "nothing");
-  for (const [at, where] of points.entries()) {
-    const fake = await fakeRoom();
-    await live(fake, at);
-    await live(fake, null);
-    await expectOneEffectEach(fake, steps, `death ${where}`);
-    await fake.store.close();
-  }
-}, 120_000);
-
-it("survives dying again and again while it takes up what an earlier death left", async () => {
-  const deaths = fc.array(fc.nat({ max: 45 }), { minLength: 2, maxLength: 6 });
-  await fc.assert(
-    fc.asyncProperty(deaths, async (lives) => {
-      const fake = await fakeRoom();
-      await waiting(fake);
-      for (const dieAt of lives) await live(fake, dieAt);
-      await live(fake, null);
-      await expectOneEffectEach(fake, ["update-memory", "update-restart-policy", "start"], `deaths ${lives.join()}`);
-      await fake.store.close();
+describe("dying on SQLite", () => {
+  crashContract(
+    async () => ({
+      open: (clock) => openStore("file::memory:", { clock }),
+      // Leases go by the caller's clock here.
+      outliveLeases: async () => {},
     }),
-    { numRuns: 60, seed: 137 },
+    { series: 60 },
   );
-}, 120_000);
+});

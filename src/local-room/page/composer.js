@@ -78,7 +78,7 @@ export function createComposer(room, holder, { id, where, label }) {
   });
   input.addEventListener("input", () => {
     problem.hidden = true;
-    fit();
+    grow();
   });
   globals.addEventListener("click", () =>
     openMenu(
@@ -114,7 +114,7 @@ export function createComposer(room, holder, { id, where, label }) {
       if (stillHere) input.value = "";
       also.checked = false;
       problem.hidden = true;
-      fit();
+      grow();
       if (stillHere && answer.ts) room.sent(place, String(answer.ts));
     } else if (stillHere) showProblem(answer.message);
     else room.notice(answer.message);
@@ -137,10 +137,10 @@ export function createComposer(room, holder, { id, where, label }) {
     sending = on;
     form.setAttribute("aria-busy", String(on));
     form.classList.toggle("busy", on);
-    fit();
+    grow();
   }
 
-  function fit() {
+  function grow() {
     input.rows = Math.min(MOST_ROWS, input.value.split("\n").length);
     const command = room.state.commands.find((known) => input.value.startsWith(`${known.command} `));
     hint.textContent = sending
@@ -179,7 +179,7 @@ export function createComposer(room, holder, { id, where, label }) {
       const name = channel.type === "im" ? channel.name : `#${channel.name}`;
       input.placeholder = label();
       input.setAttribute("aria-label", place.threadTs ? `Reply in the thread, ${name}` : `Message ${name}`);
-      fit();
+      grow();
       drawGate(gate, gateWords(room, channel, name));
       drawGate(missingBot, open && !place.threadTs ? missingBotWords(room, channel, name) : null);
     },
@@ -189,7 +189,7 @@ export function createComposer(room, holder, { id, where, label }) {
     /** @param {string} text */
     fill(text) {
       input.value = text;
-      fit();
+      grow();
       input.focus();
     },
   };

@@ -1,8 +1,6 @@
 /** What Slack makes of mrkdwn: its tree, its words, and whom it notifies. */
 export {
-  type Broadcast,
   type MrkdwnNode,
-  type ParseOptions,
   parseMrkdwn,
   textOf,
 } from "./mrkdwn-parser.ts";

@@ -9,7 +9,6 @@ export {
   RENDER_ATTRIBUTES,
   RENDER_TAGS,
   type RenderNode,
-  type RenderTag,
   toHtml,
 } from "./render-node.ts";
 export type { RenderOptions } from "./render-text.ts";

@@ -14,8 +14,8 @@ import { BLOCK_SURFACES, BLOCKS } from "./shape-blocks.ts";
 import { checkChartCount } from "./shape-charts.ts";
 import { HOME_VIEW, MODAL_VIEW } from "./shape-views.ts";
 
-export { refusal, type SlackRefusal } from "./refusal.ts";
-export type { Constraint, Surface, Violation } from "./schema.ts";
+export { refusal } from "./refusal.ts";
+export type { Surface, Violation } from "./schema.ts";
 
 export interface ValidateOptions {
   /** Block types this workspace does not know yet: answered with `unsupported type`. */

@@ -132,7 +132,12 @@ describe("locks", () => {
 });
 
 describe("data folder", () => {
-  const down = { status: "exited" as const, exitCode: 1, finishedAtMs: askedAtMs - 30_000, startedAtMs: askedAtMs - 31_000 };
+  const down = {
+    status: "exited" as const,
+    exitCode: 1,
+    finishedAtMs: askedAtMs - 30_000,
+    startedAtMs: askedAtMs - 31_000,
+  };
   const refused = 'connection to server at "db" (172.30.0.3), port 5432 failed: Connection refused';
   it.each([
     ["pg-version-mismatch", "FATAL:  database files are incompatible with server"],
