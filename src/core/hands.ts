@@ -56,12 +56,3 @@ function healthCommands(view: ContainerView): string[] {
   if (form === "CMD-SHELL") return [`/bin/sh -c ${words.join(" ")}`.trim(), words.join(" ").trim()];
   return [words.join(" ").trim()];
 }
-
-/** A start that follows a death of the same container within the policy's delay is the policy's own. */
-function isAskedStart(events: readonly DockerEvent[], at: number): boolean {
-  const before = events.slice(0, at).findLast((event) => event.action === "die" || event.action === "create");
-  if (before === undefined || before.action === "create") return false;
-  return events.some(
-    (event) => event.action === "stop" && event.atMs >= before.atMs && event.atMs <= (events[at] as DockerEvent).atMs,
-  );
-}

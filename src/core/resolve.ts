@@ -51,7 +51,7 @@ export function networkNames(view: ContainerView): string[] {
 /** Every name the engine's DNS would answer for this container, with the names compose gives it. */
 export function namesOf(view: ContainerView): string[] {
   const inspect = view.inspect?.value;
-  const service = (inspect?.labels ?? view.summary?.value.labels ?? {})["com.docker.compose.service"];
+  const service = (inspect?.labels ?? view.summary?.value.labels)?.["com.docker.compose.service"];
   const aliases = inspect?.networks.flatMap((network) => network.aliases) ?? [];
   const hostname = inspect?.hostname;
   return [

@@ -23,7 +23,9 @@ async function openReplay(): Promise<Service> {
 }
 
 describe("the drill without a lab", () => {
-  it("plays the incident through, from the question to the recovery, and says everywhere that it is a replay", async () => {
+  it("plays the incident through to the recovery, and says everywhere that it is a replay", {
+    timeout: 90_000,
+  }, async () => {
     const { room, localRoom } = await openReplay();
     const report = await ask("/why-500 web");
     expect(report.rootCause).toMatchObject({
@@ -54,7 +56,7 @@ describe("the drill without a lab", () => {
     expect(localRoom?.ledgers().lint).toEqual([]);
   });
 
-  it("answers the other questions of the recording, and calls what it does not know a gap", async () => {
+  it("answers the other questions of the recording, and finds nothing else", { timeout: 90_000 }, async () => {
     const { room } = await openReplay();
     const report = await ask("/why-500 db");
     expect(report.rootCause).toMatchObject({ container: "db" });

@@ -2,7 +2,7 @@ import type { HostPerformer, Store } from "../../src/ports.ts";
 import type { RoomDeps } from "../../src/room.ts";
 
 /** One place where a process can die: before or after a durable write or a host call. */
-export interface DeathPoint {
+interface DeathPoint {
   at: number;
   where: string;
 }

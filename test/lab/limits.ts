@@ -12,7 +12,7 @@ export const TERMINATE_TIMEOUT_MS = 15_000;
 export const POLL_INTERVAL_MS = 100;
 
 /** Another process may be building the image root: the wait covers one whole build. */
-export const LOCK_TIMEOUT_MS = BOOTSTRAP_TIMEOUT_MS;
+export const LOCK_TIMEOUT_MS = 900_000;
 
 export const SERVICE_READY_TIMEOUT_MS = 60_000;
 export const FAULT_TIMEOUT_MS = 60_000;

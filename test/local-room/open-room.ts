@@ -140,7 +140,6 @@ export async function connectApp(
 
 export const payloadOf = (frame: JsonObject) => frame["payload"] as JsonObject;
 export const eventOf = (frame: JsonObject) => payloadOf(frame)["event"] as JsonObject;
-export const errorMessages = (answer: JsonObject) => (answer["response_metadata"] as { messages: string[] }).messages;
 
 /** The payload that was last dispatched, whether or not an app was there to get it. */
 export function lastPayload({ room }: TestRoom, name: "slash_commands" | "interactive"): JsonObject {

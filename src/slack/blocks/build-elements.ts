@@ -8,7 +8,6 @@ import type {
   PlainTextOption,
   RadioButtons,
   StaticSelect,
-  UsersSelect,
 } from "@slack/types";
 import { type Line, plainTextObject, requireAtMost } from "./build.ts";
 import { cutToLength, escapedLength, plain } from "./encode.ts";
@@ -126,14 +125,6 @@ export function staticSelect(spec: Choice & { readonly placeholder?: Line }): St
     ...action(spec.actionId),
     options: [...spec.options],
     ...initial(spec),
-    ...placeholder(spec.placeholder),
-  };
-}
-
-export function usersSelect(spec: { readonly actionId: string; readonly placeholder?: Line }): UsersSelect {
-  return {
-    type: "users_select",
-    ...action(spec.actionId),
     ...placeholder(spec.placeholder),
   };
 }

@@ -1,7 +1,6 @@
 import type {
   ActionsBlock,
   ActionsBlockElement,
-  AlertBlock,
   ContainerBlock,
   ContextBlock,
   DividerBlock,
@@ -197,12 +196,6 @@ export function container(
     default_collapsed: options.collapsed ?? true,
     ...id(options),
   };
-}
-
-/** Modals only. */
-export function alert(level: NonNullable<AlertBlock["level"]>, text: Line, named: Named = {}): AlertBlock {
-  const cut = mrkdwnObject(text, "alertText");
-  return finish({ type: "alert", level, text: cut.object, ...id(named) }, cut.wasCut, [text]);
 }
 
 export function taskCard(

@@ -52,7 +52,6 @@ export function join(values: readonly (Rich | string)[], separator: string): Ric
 }
 
 export const bold = (value: Rich | string): Rich => styled("bold", value);
-export const italic = (value: Rich | string): Rich => styled("italic", value);
 export const strike = (value: Rich | string): Rich => styled("strike", value);
 /** For names, values and commands within a line. Whole logs go into `preformatted`. */
 export const code = (value: Rich | string): Rich => styled("code", value);

@@ -195,8 +195,7 @@ export const resourceCards: readonly Card[] = [
       await stage.run(api, { command: ["socat", "TCP-LISTEN:7000,fork,reuseaddr", "SYSTEM:true"] });
       await runProgram(stage, web, {
         args: ["--ulimit", "nofile=256:1024"],
-        setup:
-          "held = []\ndef leak():\n    one = socket.create_connection(('" + api + "', 7000), 2)\n    held.append(one)",
+        setup: `held = []\ndef leak():\n    one = socket.create_connection(('${api}', 7000), 2)\n    held.append(one)`,
         work: "for _ in range(25):\n    leak()\nreturn len(held)",
       });
       return ownFault(stage, "fd-leak", { allowed: [{ action: "restart", container: web }] });
