@@ -44,7 +44,9 @@ export interface Desk extends RoomDeps {
 /** The hosts a channel may see; outside a channel all of them. */
 export function hostsOf(desk: Desk, channel: string | null): string[] {
   const names = desk.hosts.names();
-  const allowed = channel === null ? undefined : desk.config.channels[channel];
+  const { channels } = desk.config;
+  // A channel id comes from outside: "constructor" must name no channel.
+  const allowed = channel !== null && Object.hasOwn(channels, channel) ? channels[channel] : undefined;
   return allowed === undefined ? names : names.filter((name) => allowed.hosts.includes(name));
 }
 

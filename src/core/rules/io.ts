@@ -27,27 +27,36 @@ function diskWait(world: World, view: ContainerView): Finding[] {
   if (seen === null) return [];
   const waiting = waits(world, view);
   const slow = isSlow(world, view);
-  if (seen.value.blkioThrottled) {
-    if (waiting.length === 0 && !slow) return [];
-    return [
-      faultAt(view, {
-        cause: "io-throttled",
-        kind: slow ? "fault" : "hazard",
-        summary: `${view.name} is slowed by its own disk rate cap`,
-        facts: [
-          cite(seen, "HostConfig.BlkioDevice* sets a rate", view.name),
-          ...waiting,
-          ...describeSlowness(world, view),
-        ],
-        witnesses: ["docker-inspect", ...(waiting.length > 0 ? ["host-processes"] : [])],
-        weight: waiting.length > 0 ? weight.proven : weight.told,
-        advice: [`Raise or remove the disk rate cap of ${view.name} (blkio_config) where it is configured.`],
-      }),
-    ];
-  }
+  if (seen.value.blkioThrottled) return ownCap(world, view, waiting, slow);
+  return slow && waiting.length > 0 ? neighbour(world, view, waiting) : [];
+}
+
+/** Its own rate cap holds it back. */
+function ownCap(world: World, view: ContainerView, waiting: Fact[], slow: boolean): Finding[] {
+  const seen = view.inspect;
+  if (seen === null || (waiting.length === 0 && !slow)) return [];
+  return [
+    faultAt(view, {
+      cause: "io-throttled",
+      kind: slow ? "fault" : "hazard",
+      summary: `${view.name} is slowed by its own disk rate cap`,
+      facts: [
+        cite(seen, "HostConfig.BlkioDevice* sets a rate", view.name),
+        ...waiting,
+        ...describeSlowness(world, view),
+      ],
+      witnesses: ["docker-inspect", ...(waiting.length > 0 ? ["host-processes"] : [])],
+      weight: waiting.length > 0 ? weight.proven : weight.told,
+      advice: [`Raise or remove the disk rate cap of ${view.name} (blkio_config) where it is configured.`],
+    }),
+  ];
+}
+
+/** The host's disk is busy, and one other container moved far more than this one. */
+function neighbour(world: World, view: ContainerView, waiting: Fact[]): Finding[] {
   const host = hostOf(world, view.host);
   const pressure = host?.facts?.value.pressure.io.someAvg10 ?? null;
-  if (!slow || waiting.length === 0 || pressure === null || pressure < pressed || host?.facts == null) return [];
+  if (pressure === null || pressure < pressed || host?.facts == null) return [];
   const moved = world.containers
     .filter((other) => other.host === view.host && other.stats !== null)
     .map((other) => ({

@@ -33,67 +33,66 @@ export const notRunning: Rule = {
     if (endedWithReboot(world, view)) return [];
     const death = lastDeath(world, view);
     if (inspect.running) return death === null ? [] : killedAndBack(world, view, death);
-    if (death === null) return neverStarted(world, view);
-    switch (death.kind) {
-      case "docker-kill":
-        return [
-          ended(
-            view,
-            death,
-            "manual-docker-kill",
-            `${view.name} was killed with docker kill; nothing ran out of memory`,
-          ),
-        ];
-      case "stop-grace":
-        return [
-          smartShutdown(view, death) ??
-            ended(
-              view,
-              death,
-              "stop-grace-exceeded",
-              `${view.name} was stopped through Docker and did not end within its grace period, so it was killed (exit 137)`,
-              graceAdvice,
-            ),
-        ];
-      case "stop-clean":
-        return [stoppedClean(world, view, death)];
-      case "outside-kill":
-        return cpuLimitEnded(world, view, death) ? [] : [outsideKill(world, view, death)];
-      case "daemon-stop":
-        return [
-          ended(
-            view,
-            death,
-            "daemon-restarted-no-policy",
-            `${view.name} ended when the Docker daemon stopped and no restart policy brought it back`,
-          ),
-        ];
-      case "unknown-kill":
-        if (cpuLimitEnded(world, view, death)) return [];
-        return [
-          {
-            ...ended(
-              view,
-              death,
-              "unknown-cause",
-              `${view.name} ended with exit 137 and who sent the kill cannot be told from what is left`,
-            ),
-            weight: weight.hinted - 15,
-          },
-        ];
-      case "own-limit":
-      case "parent-limit":
-      case "host-memory":
-      case "memory-unproven":
-      case "start-failed":
-        return [];
-      case "own-exit":
-        return saidItWasStopped(world, view, death)
-          ? [{ ...stoppedClean(world, view, death), weight: weight.told, witnesses: ["docker-logs"] }]
-          : [];
-    }
+    return death === null ? neverStarted(world, view) : endedAs(world, view, death);
   },
 };
+
+/** What the order of events says of the end, for a container that stands still. */
+function endedAs(world: World, view: ContainerView, death: Death): Finding[] {
+  switch (death.kind) {
+    case "docker-kill":
+      return [
+        ended(view, death, "manual-docker-kill", `${view.name} was killed with docker kill; nothing ran out of memory`),
+      ];
+    case "stop-grace":
+      return [
+        smartShutdown(view, death) ??
+          ended(
+            view,
+            death,
+            "stop-grace-exceeded",
+            `${view.name} was stopped through Docker and did not end within its grace period, so it was killed (exit 137)`,
+            graceAdvice,
+          ),
+      ];
+    case "stop-clean":
+      return [stoppedClean(world, view, death)];
+    case "outside-kill":
+      return cpuLimitEnded(world, view, death) ? [] : [outsideKill(world, view, death)];
+    case "daemon-stop":
+      return [
+        ended(
+          view,
+          death,
+          "daemon-restarted-no-policy",
+          `${view.name} ended when the Docker daemon stopped and no restart policy brought it back`,
+        ),
+      ];
+    case "unknown-kill":
+      if (cpuLimitEnded(world, view, death)) return [];
+      return [
+        {
+          ...ended(
+            view,
+            death,
+            "unknown-cause",
+            `${view.name} ended with exit 137 and who sent the kill cannot be told from what is left`,
+          ),
+          weight: weight.hinted - 15,
+        },
+      ];
+    case "own-limit":
+    case "parent-limit":
+    case "host-memory":
+    case "memory-unproven":
+    case "start-failed":
+      return [];
+    case "own-exit":
+      return saidItWasStopped(world, view, death)
+        ? [{ ...stoppedClean(world, view, death), weight: weight.told, witnesses: ["docker-logs"] }]
+        : [];
+  }
+}
 
 /** SIGKILL, or another end from outside, with the engine's and the kernel's silence proven. */
 function outsideKill(world: World, view: ContainerView, death: Death): Finding {
