@@ -16,7 +16,7 @@ export const limits = {
   readTimeoutMs: 5_000,
   commandTimeoutMs: 6_000,
   actionTimeoutMs: 60_000,
-  probeTimeoutMs: 3_000,
+  probeTimeoutMs: 2_500,
   reconnectDelayMs: 250,
   reconnectDelayMaxMs: 30_000,
   /** Kept-alive HTTP connections to one engine; each is a forwarded channel, which MaxSessions does not count. */

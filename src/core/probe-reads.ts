@@ -25,6 +25,9 @@ function httpProbes(world: World, view: ContainerView): PlannedRead[] {
   const address = probeAddress(view);
   if (address === null) return [];
   const configured = service?.probes ?? [];
+  const hung = view.probes.some((probe) => probe.value.kind === "http" && probe.value.failure === "timeout");
+  // One answer that never came is enough to know; every further path would cost its whole deadline again.
+  if (hung && configured.length === 0) return [];
   const paths = configured.length > 0 ? configured : discoveredPaths(view);
   return ports.slice(0, limits.probePorts).flatMap((port) =>
     paths.slice(0, configured.length > 0 ? configured.length : limits.probePaths).map(

@@ -48,25 +48,17 @@ async function measure(on: Lab): Promise<void> {
       .map((load) => load.toFixed(1))
       .join(" ")}, Node ${process.version}\n`,
   );
-  tell("as a person");
-  const person = await timed(() => asPerson(on));
+  const person = await timed("as a person", () => asPerson(on));
   const kept = openHosts(on);
   const reads = await evidenceOf(kept);
-  tell("evidence, connection kept");
-  const keptAll = await timed(() => read(kept, reads));
-  tell("an investigation, connection kept");
-  const keptWhole = await timed(() => whole(kept));
+  const keptAll = await timed("evidence, connection kept", () => read(kept, reads));
+  const keptWhole = await timed("an investigation, connection kept", () => whole(kept));
   await kept.close();
-  tell("evidence, from cold");
-  const coldAll = await timed(() => cold(on, (hosts) => read(hosts, reads)));
-  tell("an investigation, from cold");
-  const coldWhole = await timed(() => cold(on, whole));
-  tell("inspects, ours and dockerode's");
+  const coldAll = await timed("evidence, from cold", () => cold(on, (hosts) => read(hosts, reads)));
+  const coldWhole = await timed("an investigation, from cold", () => cold(on, whole));
   const [ours, theirs] = await dockerReads(on);
-  tell("typed to root cause");
   const room = await openIncidentRoom(on);
   const typed = await typedToRootCause(room);
-  tell("acks");
   const acked = await acks(room);
   await room.stop();
   const rows: Figure[] = [
@@ -86,10 +78,6 @@ async function measure(on: Lab): Promise<void> {
     ...acked.map(({ at, tookMs }) => figure(`    ack with ${at} investigations at once`, tookMs, null, "p99 100 ms")),
   ];
   console.log(`\n${table(rows)}`);
-}
-
-function tell(what: string): void {
-  process.stderr.write(`measuring: ${what}\n`);
 }
 
 /** What a person types today; each command is a login of its own. */
@@ -189,7 +177,7 @@ async function dockerReads(on: Lab): Promise<[number[], number[]]> {
   const ids = (await on.docker("ps", "--all", "--quiet", "--no-trunc")).trim().split("\n").slice(0, inspected);
   const hosts = openHosts(on);
   const reader = await hosts.reader(host);
-  const ours = await timed(async () => {
+  const ours = await timed("inspects, ours", async () => {
     for (const id of ids) if (!(await reader.docker({ read: "inspect", id })).ok) throw new Error("an inspect failed");
   });
   await hosts.close();
@@ -206,6 +194,7 @@ async function dockerReads(on: Lab): Promise<[number[], number[]]> {
     sshOptions: { privateKey: readFileSync(login.identityFile, "utf8") },
   } as Docker.DockerOptions);
   const theirs = await timed(
+    "inspects, dockerode's ssh",
     async () => {
       for (const id of ids) await docker.getContainer(id).inspect();
     },

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "../../src/local-room/protocol.ts";
 import { asker, type IncidentRoom } from "../lab/incident-room.ts";
-import { sorted } from "./figures.ts";
+import { told } from "./figures.ts";
 
 const channel = "C0INCIDENTS";
 const question = "/why-500 web";
 /** Long enough for everything of the last incident to be said: posts in one channel are a second apart. */
-const settleMs = 6_000;
+const settleMs = 4_500;
 
 /** From the command being sent to the root cause being readable in the incident's thread, in the local room. */
-export async function typedToRootCause(room: IncidentRoom, runs = 20): Promise<number[]> {
+export async function typedToRootCause(room: IncidentRoom, runs = 15): Promise<number[]> {
   const tookMs: number[] = [];
   const known = new Set<string>();
   for (let run = 0; run < runs + 2; run += 1) {
@@ -21,7 +21,7 @@ export async function typedToRootCause(room: IncidentRoom, runs = 20): Promise<n
     known.add(String(message?.["ts"]));
     await sleep(settleMs);
   }
-  return sorted(tookMs);
+  return told("typed to root cause", tookMs);
 }
 
 function isFreshRootCause(message: JsonObject, known: Set<string>): boolean {
@@ -29,12 +29,12 @@ function isFreshRootCause(message: JsonObject, known: Set<string>): boolean {
   return isReply && !known.has(String(message["ts"])) && String(message["text"]).includes("OOM-killed");
 }
 
-/** How long Slack waits for each ack while so many investigations run; at least 50 acks each. */
+/** How long Slack waits for each ack while so many investigations run; as many acks as that, and at least 15. */
 export async function acks(room: IncidentRoom): Promise<{ at: number; tookMs: number[] }[]> {
   const results: { at: number; tookMs: number[] }[] = [];
   for (const at of [1, 10, 50]) {
     const tookMs: number[] = [];
-    while (tookMs.length < 50) {
+    while (tookMs.length < Math.max(15, at)) {
       const burst = Array.from({ length: at }, async () => {
         const startMs = performance.now();
         await room.service.localRoom?.people.command(asker, { channel, text: question });
@@ -44,7 +44,7 @@ export async function acks(room: IncidentRoom): Promise<{ at: number; tookMs: nu
       const open = (await room.service.room.status(null)).openIncidents;
       for (const { incidentId } of open) await room.service.room.settled(incidentId);
     }
-    results.push({ at, tookMs: sorted(tookMs) });
+    results.push({ at, tookMs: told(`ack at ${at}`, tookMs) });
   }
   return results;
 }

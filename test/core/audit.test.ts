@@ -194,3 +194,52 @@ describe("the audit chain", () => {
     expect(rowHash("", row)).not.toBe(rowHash("", { ...row, actor: "a", body: "bc" }));
   });
 });
+
+describe("a problem", () => {
+  const five = chain(
+    ["a", "b", "a", "a", "b"].map((incidentId, at) => ({ incidentId, atMs: at, actor: "{}", body: `{"n":${at}}` })),
+  );
+  const told = (rows: AuditRow[], head: AuditHead = five.head, noted: AuditHead | null = null) =>
+    verifyChain(rows, head, noted).problems.map(({ incidentId, seq, problem }) => `${incidentId}${seq} ${problem}`);
+  const changed = "changed: its content does not give its hash, or the row before it was changed or removed";
+
+  test("of a removed row names the gap in both chains", () => {
+    expect(told(five.rows.toSpliced(2, 1))).toEqual([
+      "a3 1 row(s) before position 4 are missing",
+      "a3 entries 2 to 2 are missing before it",
+      `a3 ${changed}`,
+      "a3 out of place: it does not continue the chain at position 4",
+    ]);
+    expect(told(five.rows.toSpliced(1, 3))[0]).toBe("b2 3 row(s) before position 5 are missing");
+  });
+
+  test("of a row that is there twice names the row it follows", () => {
+    const again = five.rows[3] as AuditRow;
+    expect(told(five.rows.toSpliced(4, 0, again)).slice(0, 2)).toEqual([
+      "a3 repeated or out of order: it follows entry 3",
+      `a3 ${changed}`,
+    ]);
+  });
+
+  test("of an edited row is told there and nowhere else", () => {
+    expect(told(edit(five.rows, 2, (row) => ({ ...row, body: "{}" })))).toEqual([`a2 ${changed}`]);
+  });
+
+  test("of a cut tail, of rows behind the head and of a bent head are told apart", () => {
+    expect(told(five.rows.slice(0, 3))).toEqual(["0 the newest 2 row(s) are missing: the head names 5"]);
+    const third = { position: 3, hash: five.rows[2]?.chainHash ?? "" };
+    expect(told(five.rows, third)).toEqual([
+      "0 rows after position 3 were not written by room137: the head does not know them",
+    ]);
+    expect(told(five.rows, { ...five.head, hash: "0".repeat(64) })).toEqual([
+      "0 the head does not match the newest row",
+    ]);
+  });
+
+  test("of a tail cut together with its head is found by a head noted elsewhere, and by nothing else", () => {
+    const rows = five.rows.slice(0, 3);
+    const cut = { position: 3, hash: rows[2]?.chainHash ?? "" };
+    expect(told(rows, cut)).toEqual([]);
+    expect(told(rows, cut, five.head)).toEqual(["0 the noted position 5 is gone: the chain ends at 3"]);
+  });
+});

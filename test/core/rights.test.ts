@@ -172,3 +172,74 @@ it("matches names by `*` and `?` alone, and stays quick on a hostile pattern", (
     expect([pattern, name, matchesPattern(pattern, name)]).toEqual([pattern, name, false]);
   expect(matchesPattern(`${"*a".repeat(60)}b`, "a".repeat(20_000))).toBe(false);
 });
+
+describe("the answer", () => {
+  const because = (policy: Partial<RightsPolicy>, verb: Verb, who = eve, target: Partial<RightsTarget> = {}) =>
+    mayDo({ approvers: [], rules: [], ...policy }, who, verb, {
+      host: prod,
+      container: "db",
+      action: "start",
+      ...target,
+    });
+
+  it.each<[string, Parameters<typeof person>[1], Verb, string]>([
+    ["a bot", { isBot: true }, "look", "bots may not do anything here"],
+    ["a deactivated account", { isDeactivated: true }, "note", "this account is deactivated"],
+    [
+      "somebody of another workspace",
+      { isExternal: true },
+      "look",
+      "people of another workspace may not do anything here",
+    ],
+    ["a guest who would approve", { isGuest: true }, "approve", "guests may not approve"],
+    ["a guest who would administer", { isGuest: true }, "administer", "guests may not administer"],
+  ])("says why %s is barred whatever the rules say", (_, bar, verb, sentence) => {
+    const all = [rule({ verbs: ["look", "note", "approve", "administer"] })];
+    expect(because({ approvers: ["UEVE"], rules: all }, verb, { ...eve, ...bar })).toEqual({
+      allowed: false,
+      because: sentence,
+    });
+  });
+
+  it("does not take nobody for somebody", () => {
+    expect(because({ approvers: [""] }, "approve", person(""))).toEqual({
+      allowed: false,
+      because: "it is not known who this is",
+    });
+  });
+
+  it("names the rule, whom it is for, and where it holds", () => {
+    const where = { hosts: { env: "prod", zone: "a" }, containers: ["db", "web"] };
+    const on = "on hosts with env=prod and zone=a, containers db, web";
+    const who = ["UEVE", "SDEV"];
+    expect([
+      because({ rules: [rule({ ...where, who })] }, "approve").because,
+      because({ rules: [rule({ ...where, who, deny: true })] }, "approve").because,
+      because({}, "look").because,
+      because({ rules: [rule({ who: ["UBOB"], verbs: ["look"] })] }, "look").because,
+      because({ approvers: ["UEVE"] }, "approve").because,
+      because({}, "approve").because,
+    ]).toEqual([
+      `the rule for UEVE, SDEV allows approve ${on}`,
+      `the rule for UEVE, SDEV denies approve ${on}`,
+      "no rule limits who may look",
+      "no rule allows you to look here",
+      "you are among approvals.approvers",
+      "you are not among approvals.approvers, and no rule allows you to approve here",
+    ]);
+  });
+
+  it("takes a rule for every host as one for all hosts together, and a limited one not", () => {
+    const everywhere = { host: null, container: null, action: null };
+    const administer = rule({ verbs: ["administer"] });
+    expect(because({ rules: [administer] }, "administer", eve, everywhere).allowed).toBe(true);
+    expect(because({ rules: [{ ...administer, hosts: { env: "prod" } }] }, "administer", eve, everywhere).allowed).toBe(
+      false,
+    );
+  });
+
+  it("looks at the actions of a rule that denies for approvals alone", () => {
+    const noActions = rule({ verbs: ["look"], actions: [], deny: true });
+    expect(because({ rules: [noActions] }, "look").allowed).toBe(false);
+  });
+});
