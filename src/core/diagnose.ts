@@ -1,4 +1,4 @@
-import { causeFacts } from "./causes.ts";
+import { type Cause, causeFacts } from "./causes.ts";
 import { changeAdvice } from "./changes.ts";
 import type { ChainLink, Confidence, Diagnosis, Edge, Finding, Suspect } from "./diagnosis.ts";
 import type { Gap, Reading } from "./evidence.ts";
@@ -84,7 +84,8 @@ function conclude(
     };
   const others = faults
     .slice(1)
-    .filter((other) => !sameCulprit(other.finding, best.finding) && other.score >= limits.contributeFrom);
+    .filter((other) => !sameCulprit(other.finding, best.finding) && other.score >= limits.contributeFrom)
+    .filter((other) => !waitsForIt(other.finding, best));
   const hazards = ranked.filter(({ finding }) => finding.kind === "hazard");
   const chain = chainTo(best);
   return {
@@ -305,6 +306,22 @@ function emptyDiagnosis(world: World, gaps: Gap[]): Diagnosis {
     symptomFacts: [],
   };
 }
+
+/** Who stands on the way to the culprit and is stuck is stuck because of it: a consequence, and nothing to act on. */
+function waitsForIt(finding: Finding, best: Candidate): boolean {
+  const onTheWay = best.reached.path.some(
+    (edge) => edge.from.host === finding.host && edge.from.containerId === finding.containerId,
+  );
+  return onTheWay && stuckCauses.has(finding.cause);
+}
+
+const stuckCauses: ReadonlySet<Cause> = new Set([
+  "no-healthcheck-hang",
+  "single-worker-blocked",
+  "slow-endpoint-starves-pool",
+  "listen-backlog-overflow",
+  "pool-leak-in-web",
+]);
 
 function confidenceOf(finding: Finding): Confidence {
   return new Set(finding.witnesses).size >= 2 ? "confirmed" : "probable";

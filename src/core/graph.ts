@@ -38,10 +38,21 @@ export function configuredPeers(
   view: ContainerView,
 ): { reference: PeerReference; resolution: Resolution }[] {
   if (view.inspect === null) return [];
-  return peerReferences(view.inspect.value).map((reference) => ({
-    reference,
-    resolution: resolvePeer(scene, view, reference.host, reference.port),
-  }));
+  return peerReferences(view.inspect.value)
+    .map((reference) => ({
+      reference,
+      resolution: resolvePeer(scene, view, reference.host, reference.port),
+    }))
+    .filter(({ reference, resolution }) => !reference.loose || ["container", "nobody"].includes(resolution.kind));
+}
+
+/** Where a configured place leads, or led until its bearer ended: an ended container has lost its address. */
+function bearerOf(scene: Scene, view: ContainerView, resolution: Resolution, port: number | null): Resolution {
+  if (resolution.kind !== "nobody") return resolution;
+  const meant = likelyBearer(scene, view, resolution.network, port);
+  return meant === null || meant.inspect?.value.running !== false
+    ? resolution
+    : { kind: "container", view: meant, via: "address" };
 }
 
 /**
@@ -69,8 +80,12 @@ export function signalPeer(
   const candidates =
     samePort.length > 0 ? samePort : peers.filter(({ reference }) => fitsTechnology(reference, signal, usual));
   const peer = candidates.find((candidate) => candidate.resolution.kind === "container") ?? candidates[0];
-  if (peer === undefined) return impliedPeer(scene, view, signal, usual, peers);
-  return { name: peer.reference.host, port: peer.reference.port, resolution: peer.resolution };
+  const meant = peer === undefined ? impliedPeer(scene, view, signal, usual, peers) : peerOf(peer);
+  return meant === null ? null : { ...meant, resolution: bearerOf(scene, view, meant.resolution, meant.port) };
+}
+
+function peerOf({ reference, resolution }: ReturnType<typeof configuredPeers>[number]) {
+  return { name: reference.host, port: reference.port, resolution };
 }
 
 /**
@@ -95,8 +110,7 @@ function impliedPeer(
     others.map(({ reference, resolution }) => (resolution.kind === "container" ? resolution.view.id : reference.host)),
   );
   const only = others[0];
-  if (only === undefined || names.size !== 1) return null;
-  return { name: only.reference.host, port: only.reference.port, resolution: only.resolution };
+  return only === undefined || names.size !== 1 ? null : peerOf(only);
 }
 
 /**
@@ -176,6 +190,10 @@ function referenceEdges(scene: Scene, view: ContainerView): Edge[] {
   const inspect = view.inspect;
   if (inspect === null) return [];
   return configuredPeers(scene, view)
+    .map(({ reference, resolution }) => ({
+      reference,
+      resolution: bearerOf(scene, view, resolution, reference.port),
+    }))
     .filter(({ resolution }) => resolution.kind === "container")
     .map(({ reference, resolution }) => {
       const text =

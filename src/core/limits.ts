@@ -11,6 +11,8 @@ export const limits = {
   /** Shells kept open on one connection for the closed set of commands, and how long one may take to greet. */
   keptShells: 3,
   shellHelloMs: 3_000,
+  /** A command waits this long for a shell that is open before another one is opened. */
+  shellPatienceMs: 100,
   /** More than an end mark takes: newline, 32 hex, a space, an exit code, newline. */
   shellTokenBytes: 64,
   readTimeoutMs: 5_000,
@@ -161,6 +163,8 @@ export const limits = {
   largeQueueBytes: 30_000,
   /** A connect on one machine takes a millisecond or two. */
   slowConnectMs: 100,
+  /** How many times longer than the quickest connect on the host a delayed one takes at least. */
+  slowConnectRatio: 10,
   retransmitsFrom: 20,
   retransmitShare: 0.04,
   conntrackShare: 0.98,

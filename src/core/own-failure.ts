@@ -22,7 +22,7 @@ export function ownFailure(world: World, view: ContainerView): OwnFailure | null
   const failing = view.probes.filter((probe) => probe.value.kind === "http" && (probe.value.httpStatus ?? 0) >= 500);
   const served = current.filter((signal) => signal.kind === "http-5xx" && signal.technology !== "nginx");
   const threw = current.filter((signal) => signal.kind === "uncaught-exception" || signal.kind === "module-missing");
-  if (failing.length === 0 && served.length === 0) return null;
+  if (failing.length === 0 && served.length === 0 && (threw.length === 0 || !passedOn(world, view))) return null;
   const facts: Fact[] = failing.slice(0, 1).map((probe) => cite(probe, describeProbe(probe.value), view.name));
   const logs = view.logs;
   if (logs !== null) {
@@ -41,6 +41,17 @@ export function ownFailure(world: World, view: ContainerView): OwnFailure | null
     firstAtMs: times.length === 0 ? null : Math.min(...times),
     threw: threw.length > 0 || exceptionLine(world, view) !== null,
   };
+}
+
+/** Its own log counts no requests, but who asks it answers with a plain 500 and blames nobody: it passes that answer on. */
+function passedOn(world: World, view: ContainerView): boolean {
+  return world.subjects.some(
+    (subject) =>
+      subject.id !== view.id &&
+      world.edges.some((edge) => edge.from.containerId === subject.id && edge.to.containerId === view.id) &&
+      subject.probes.some((probe) => probe.value.kind === "http" && probe.value.httpStatus === 500) &&
+      !subject.signals.some((signal) => isPeerSignal(signal) && isCurrent(world, subject, signal)),
+  );
 }
 
 /** The newest line that names an error, such as `ValueError: …` or `NullPointerException`. Hostile text, bounded where cited. */

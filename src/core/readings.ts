@@ -104,6 +104,8 @@ export interface ContainerInspect {
   ulimits: { name: string; soft: number; hard: number }[];
   tmpfs: Record<string, string>;
   extraHosts: string[];
+  /** Legacy links of the default bridge, `name:alias`: entries of the hosts file that the engine keeps. Absent in old recordings. */
+  links?: string[];
   dns: string[];
   networkMode: string;
   init: boolean;

@@ -8,6 +8,8 @@ export interface PeerReference {
   host: string;
   port: number | null;
   scheme: string | null;
+  /** Two bare words that may mean a place: a peer only where a container answers to the name. */
+  loose?: true;
 }
 
 const defaultPorts: Record<string, number> = {
@@ -46,6 +48,8 @@ const hostPortPattern = /^([A-Za-z0-9](?:[A-Za-z0-9._-]{0,250}[A-Za-z0-9])?):(\d
 const hostNamePattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,250}[A-Za-z0-9])?$/;
 const hostVariable =
   /(^|_)(HOST|HOSTNAME|SERVER|SERVERS|ADDR|ADDRESS|ENDPOINT|BROKER|BROKERS|NODES|UPSTREAM|BACKEND|PEER)(S|$|_)/i;
+const hostOption =
+  /(?:^|\s)(?:-h|-H|--host|--hostname|--server)[ =]([A-Za-z0-9](?:[A-Za-z0-9._-]{0,250}[A-Za-z0-9])?)/g;
 const keyword = /(?:^|[\s;,&?])(?:host|server|data source|hostaddr)\s*=\s*([A-Za-z0-9._-]+)/gi;
 
 /** Every peer that environment and command line name, in the order they stand. Own host name and loopback included. */
@@ -66,7 +70,47 @@ export function peerReferences(inspect: ContainerInspect): PeerReference[] {
       kind: "command" as const,
     })),
   );
-  return dedupe([...references, ...fromCommand]);
+  return dedupe([...references, ...fromCommand, ...argumentPairs(words), ...optionHosts(inspect, words)]);
+}
+
+/** `app.pl 10.0.0.5 7000`: host and port as two words of the command line. */
+function argumentPairs(words: readonly string[]): PeerReference[] {
+  return words.flatMap((word, index) => {
+    const port = words[index + 1] ?? "";
+    return hostNamePattern.test(word) && !/^\d+$/.test(word) && /^\d{2,5}$/.test(port)
+      ? [
+          {
+            where: "command",
+            kind: "command" as const,
+            host: clean(word),
+            port: Number(port),
+            scheme: null,
+            loose: true as const,
+          },
+        ]
+      : [];
+  });
+}
+
+/** `redis-cli -h cache -p 6380` inside a command line or a variable. */
+function optionHosts(inspect: ContainerInspect, words: readonly string[]): PeerReference[] {
+  const texts = [
+    { text: words.join(" "), where: "command", kind: "command" as const },
+    ...inspect.env.map(({ name, value }) => ({ text: value, where: name, kind: "env" as const })),
+  ];
+  return texts.flatMap(({ text, where, kind }) =>
+    [...text.slice(0, 4_096).matchAll(hostOption)].map((match) => {
+      const port = /\s(?:-p|-P|--port)[ =](\d{2,5})\b/.exec(text)?.[1];
+      return {
+        where,
+        kind,
+        host: clean(match[1] ?? ""),
+        port: port === undefined ? null : Number(port),
+        scheme: null,
+        loose: true as const,
+      };
+    }),
+  );
 }
 
 function namesIn(value: string, mayBeBareName: boolean): Omit<PeerReference, "where" | "kind">[] {

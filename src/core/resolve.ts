@@ -1,4 +1,4 @@
-import type { DockerEvent } from "./readings.ts";
+import type { ContainerInspect, DockerEvent } from "./readings.ts";
 import type { ContainerView, World } from "./world.ts";
 
 /** Where a name or address leads, seen from one container. */
@@ -27,6 +27,8 @@ export function resolvePeer(scene: Scene, from: ContainerView, host: string, por
   if (isLoopback(name)) return loopback(scene, from, port);
   const fixed = from.inspect?.value.extraHosts.map(splitExtraHost).find((entry) => entry.name === name);
   if (fixed !== undefined && fixed.address !== "host-gateway") return resolvePeer(scene, from, fixed.address, port);
+  const linked = linkedPeer(scene, from, name);
+  if (linked !== null) return { kind: "container", view: linked, via: "alias" };
   if (isAddress(name)) return byAddress(scene, from, name, port);
   if (name === "host.docker.internal" || fixed?.address === "host-gateway")
     return published(scene, from.host, port) ?? { kind: "outside" };
@@ -84,6 +86,17 @@ export function addressesOf(view: ContainerView): string[] {
   return attached
     .map((network) => network.address)
     .filter((address): address is string => address !== null && address !== "");
+}
+
+/** A legacy link answers to its alias and to the peer's own name, on the default bridge too. */
+function linkedPeer(scene: Scene, from: ContainerView, name: string): ContainerView | null {
+  for (const entry of from.inspect?.value.links ?? []) {
+    const [peer, alias] = entry.toLowerCase().split(":");
+    if (name !== peer && name !== alias) continue;
+    const view = scene.containers.find((other) => other.host === from.host && other.name.toLowerCase() === peer);
+    if (view !== undefined) return view;
+  }
+  return null;
 }
 
 function loopback(scene: Scene, from: ContainerView, port: number | null): Resolution {
@@ -201,10 +214,19 @@ function published(scene: Scene, host: string, port: number | null): Resolution 
 }
 
 function listensOn(view: ContainerView, port: number): boolean {
+  const inspect = view.inspect?.value;
   return (
     view.process?.value.listeners.some((socket) => socket.port === port) ??
-    view.inspect?.value.exposedPorts.some((exposed) => exposed.port === port) ??
-    false
+    (inspect?.exposedPorts.some((exposed) => exposed.port === port) || startedWith(inspect, port))
+  );
+}
+
+/** What was not looked into, or does not run, still has its port in its command line or its environment. */
+function startedWith(inspect: ContainerInspect | undefined, port: number): boolean {
+  const words = [...(inspect?.entrypoint ?? []), ...(inspect?.command ?? [])];
+  return (
+    words.some((word) => new RegExp(`(?:^|[^\\d.])${port}(?:[^\\d.]|$)`).test(word)) ||
+    (inspect?.env ?? []).some(({ name, value }) => /PORT$|LISTEN/i.test(name) && value === String(port))
   );
 }
 

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type ssh2 from "ssh2";
 import { limits } from "../core/limits.ts";
 import { abortFailure, type ExecOptions, type ExecResult, failure } from "./link.ts";
-import { createSlots } from "./slots.ts";
 
 type Limited = ExecOptions & { signal: AbortSignal };
 
@@ -13,49 +12,108 @@ export interface KeptShells {
 
 /**
  * A few shells kept open on one connection. Starting a session costs sshd a fork and the user's start files, often
- * 10 to 100 ms a command; a shell that is there already costs about one. Each command's end is marked on both streams
- * by a token made for it, which no output can know. `line` only ever comes from `shellLine`.
+ * 10 to 100 ms a command and more on a busy host; a shell that is there already costs about one. Each command's end is
+ * marked on both streams by a token made for it, which no output can know. `line` only ever comes from `shellLine`.
  */
 export function createKeptShells(open: (signal: AbortSignal) => Promise<ssh2.ClientChannel | null>): KeptShells {
-  const slots = createSlots(limits.keptShells);
-  const idle: ssh2.ClientChannel[] = [];
-  let refused = false;
+  const pool = createPool(open);
+  return {
+    async run(line, options) {
+      const channel = await pool.take(options.signal);
+      if (channel === null) return null;
+      const result = await runIn(channel, line, options);
+      pool.giveBack(result.ok && !result.truncated ? channel : null);
+      return result;
+    },
+  };
+}
 
-  async function shell(signal: AbortSignal): Promise<ssh2.ClientChannel | null> {
-    for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) if (kept.writable) return kept;
-    const channel = await open(signal);
-    if (channel === null) return null;
-    const hello = await runIn(channel, ":", {
-      maxBytes: 1_000,
-      timeoutMs: limits.shellHelloMs,
-      signal: AbortSignal.timeout(limits.shellHelloMs),
-    });
-    return hello.ok && hello.exitCode === 0 && hello.stdout.length === 0 ? channel : null;
+/**
+ * Opens one shell, and another only where a command has waited for the ones that are there: the commands of a gathering
+ * are done by one shell before a second session would have started.
+ */
+function createPool(open: (signal: AbortSignal) => Promise<ssh2.ClientChannel | null>) {
+  const idle: ssh2.ClientChannel[] = [];
+  const waiting = new Set<() => void>();
+  let most: number = limits.keptShells;
+  let shells = 0;
+  let opening = false;
+
+  const wakeNext = () => {
+    const [next] = waiting;
+    next?.();
+  };
+
+  async function openOne(signal: AbortSignal): Promise<ssh2.ClientChannel | null> {
+    shells += 1;
+    opening = true;
+    const channel = await greeted(open, signal);
+    opening = false;
+    if (channel !== null) return channel;
+    shells -= 1;
+    // A server that gives no more shells keeps those it gave; one that gives none is not asked again.
+    if (!signal.aborted) most = shells;
+    wakeNext();
+    return null;
   }
 
   return {
-    async run(line, options) {
-      if (refused) return null;
-      let release: () => void;
-      try {
-        release = await slots.acquire(options.signal);
-      } catch {
-        return abortFailure(options.signal, "the command", options.timeoutMs);
-      }
-      try {
-        const channel = await shell(options.signal);
-        if (channel === null) {
-          refused = !options.signal.aborted;
-          return null;
+    /** Null when there is no shell to be had, or the signal aborts. */
+    async take(signal: AbortSignal): Promise<ssh2.ClientChannel | null> {
+      for (let patient = true; most > 0 && !signal.aborted; ) {
+        for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
+          if (kept.writable) return kept;
+          shells -= 1;
         }
-        const result = await runIn(channel, line, options);
-        if (result.ok && !result.truncated) idle.push(channel);
-        return result;
-      } finally {
-        release();
+        if (shells === 0 || (!patient && !opening && shells < most)) {
+          const channel = await openOne(signal);
+          if (channel !== null) return channel;
+        } else {
+          // While one is being opened nobody's patience runs out.
+          const wasOpening = opening;
+          patient = (await turn(waiting, signal)) || wasOpening;
+        }
       }
+      return null;
+    },
+    /** Null for a shell that is gone. */
+    giveBack(channel: ssh2.ClientChannel | null): void {
+      if (channel === null) shells -= 1;
+      else idle.push(channel);
+      wakeNext();
     },
   };
+}
+
+/** Resolves true when woken, false when the patience is over or the signal aborts. */
+function turn(waiting: Set<() => void>, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (woken: boolean) => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
+      waiting.delete(wake);
+      resolve(woken);
+    };
+    const wake = () => done(true);
+    const giveUp = () => done(false);
+    const timer = setTimeout(giveUp, limits.shellPatienceMs);
+    signal.addEventListener("abort", giveUp, { once: true });
+    waiting.add(wake);
+  });
+}
+
+async function greeted(
+  open: (signal: AbortSignal) => Promise<ssh2.ClientChannel | null>,
+  signal: AbortSignal,
+): Promise<ssh2.ClientChannel | null> {
+  const channel = await open(signal);
+  if (channel === null) return null;
+  const hello = await runIn(channel, ":", {
+    maxBytes: 1_000,
+    timeoutMs: limits.shellHelloMs,
+    signal: AbortSignal.timeout(limits.shellHelloMs),
+  });
+  return hello.ok && hello.exitCode === 0 && hello.stdout.length === 0 ? channel : null;
 }
 
 /** One command in an open shell. Whatever goes wrong, the shell is gone afterwards, so nothing runs into the next. */

@@ -127,6 +127,12 @@ function limitsOf(host: Json) {
   };
 }
 
+/** `/db:/web/store` says that db is known as store in web. */
+function linkOf(entry: string): string {
+  const [peer = "", place = ""] = entry.split(":");
+  return `${peer.replace(/^\//, "")}:${place.split("/").at(-1) ?? ""}`;
+}
+
 const blkioKeys = ["BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"];
 
 function settingsOf(host: Json) {
@@ -145,6 +151,7 @@ function settingsOf(host: Json) {
     securityOpt: texts(host["SecurityOpt"]),
     tmpfs: textMap(host["Tmpfs"]),
     extraHosts: texts(host["ExtraHosts"]),
+    links: texts(host["Links"]).map(linkOf),
     dns: texts(host["Dns"]),
     networkMode: text(host["NetworkMode"]),
     init: flag(host["Init"]),

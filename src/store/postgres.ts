@@ -20,6 +20,8 @@ export function openPostgres(databaseUrl: string): Engine {
     // A replica that froze in the middle of an append must not keep the others from appending.
     idle_in_transaction_session_timeout: limits.storeBusyMs,
     keepAlive: true,
+    // A decision has to be durable before its first step, whatever the default of the server or the database is.
+    options: "-c synchronous_commit=on",
     types: { getTypeParser: typeParser },
   });
   // The pool drops a connection that broke while idle and opens a new one on the next query. Unheard, the event would

@@ -54,6 +54,7 @@ async function measure(on: Lab): Promise<void> {
   const keptAll = await timed("evidence, connection kept", () => read(kept, reads));
   const keptWhole = await timed("an investigation, connection kept", () => whole(kept));
   await kept.close();
+  const login = await timed("login alone, from cold", () => cold(on, (hosts) => hosts.reader(host)));
   const coldAll = await timed("evidence, from cold", () => cold(on, (hosts) => read(hosts, reads)));
   const coldWhole = await timed("an investigation, from cold", () => cold(on, whole));
   const [ours, theirs] = await dockerReads(on);
@@ -71,6 +72,7 @@ async function measure(on: Lab): Promise<void> {
     ),
     figure("    a whole investigation, connection kept", keptWhole, ratio(person, keptWhole), null),
     figure(`(b) evidence of all ${containers} containers, from cold`, coldAll, ratio(person, coldAll), "5 x faster"),
+    figure("    of that: TCP, key exchange and login alone", login, null, null),
     figure("    a whole investigation, from cold", coldWhole, ratio(person, coldWhole), null),
     figure(`(c) ${inspected} inspects one by one, ours`, ours, null, null),
     figure(`    the same by dockerode's ssh`, theirs, ratio(theirs, ours), "20 x slower"),

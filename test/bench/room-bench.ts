@@ -11,22 +11,22 @@ const settleMs = 4_500;
 /** From the command being sent to the root cause being readable in the incident's thread, in the local room. */
 export async function typedToRootCause(room: IncidentRoom, runs = 15): Promise<number[]> {
   const tookMs: number[] = [];
-  const known = new Set<string>();
+  const knownThreads = new Set<string>();
   for (let run = 0; run < runs + 2; run += 1) {
     const startMs = performance.now();
-    const seen = room.service.localRoom?.waitForMessage((message) => isFreshRootCause(message, known));
+    const seen = room.service.localRoom?.waitForMessage((message) => isFreshRootCause(message, knownThreads));
     await room.service.localRoom?.people.command(asker, { channel, text: question });
     const message = await seen;
     if (run >= 2) tookMs.push(performance.now() - startMs);
-    known.add(String(message?.["ts"]));
+    knownThreads.add(String(message?.["thread_ts"]));
     await sleep(settleMs);
   }
   return told("typed to root cause", tookMs);
 }
 
-function isFreshRootCause(message: JsonObject, known: Set<string>): boolean {
+function isFreshRootCause(message: JsonObject, knownThreads: Set<string>): boolean {
   const isReply = message["thread_ts"] !== undefined && message["thread_ts"] !== message["ts"];
-  return isReply && !known.has(String(message["ts"])) && String(message["text"]).includes("OOM-killed");
+  return isReply && !knownThreads.has(String(message["thread_ts"])) && String(message["text"]).includes("OOM-killed");
 }
 
 /** How long Slack waits for each ack while so many investigations run; as many acks as that, and at least 15. */

@@ -12,6 +12,8 @@ export interface Mortal {
   /** Every place that was passed, in order. */
   passed: string[];
   isDead(): boolean;
+  /** Resolves when what was on its way to the store or a host at the death has arrived there. */
+  arrived(): Promise<void>;
 }
 
 const writes = new Set<keyof Store>([
@@ -33,6 +35,7 @@ const writes = new Set<keyof Store>([
  */
 export function mortal(world: Mortal["deps"], dieAt: number | null): Mortal {
   const passed: string[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let dead = false;
   const live = () => {
     if (dead) throw new Error("killed");
@@ -46,7 +49,9 @@ export function mortal(world: Mortal["deps"], dieAt: number | null): Mortal {
   };
   const around = async <T>(where: string, call: () => Promise<T>): Promise<T> => {
     point(`before ${where}`);
-    const result = await call();
+    const calling = call();
+    underWay.add(calling);
+    const result = await calling.finally(() => underWay.delete(calling));
     point(`after ${where}`);
     return result;
   };
@@ -71,6 +76,7 @@ export function mortal(world: Mortal["deps"], dieAt: number | null): Mortal {
     },
     passed,
     isDead: () => dead,
+    arrived: async () => void (await Promise.allSettled(underWay)),
   };
 }
 

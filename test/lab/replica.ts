@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspect } from "../../src/core/readings.ts";
@@ -61,8 +62,7 @@ export async function openReplica(
 ): Promise<{ room: Room; errors: string[] }> {
   const host = sharedHost(path);
   const fake = await fakeRoom({ store, host });
-  let ids = 0;
-  const newId = () => `${more.id}${(ids += 1)}`;
+  const newId = () => `${more.id}-${randomUUID()}`;
   const performer = more.performer ?? fakePerformer([host]);
   return { room: createRoom({ ...fake.deps, clock, scheduler, performer, newId }), errors: fake.errors };
 }

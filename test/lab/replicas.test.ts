@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { isRefusal } from "../../src/core/result.ts";
 import type { Clock, Store } from "../../src/ports.ts";
-import { append, room137 } from "../../src/room/record.ts";
 import type { Decision, Person } from "../../src/room.ts";
+import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import { alice, askAboutWeb, bob, carol, fakeRoom, incidentWithPlan, kinds } from "../fakes/fake-room.ts";
 import { waitingPlan } from "../fakes/three-steps.ts";
@@ -51,6 +52,16 @@ describe.skipIf(unavailable !== null)(
       await Promise.all(stores.map((store) => store.close()));
     }, 300_000);
 
+    it("asks for durable commits even where the database's default is not", async () => {
+      const database = await postgres.createDatabase();
+      await postgres.run("shop", `alter database ${database} set synchronous_commit = off`);
+      expect(await postgres.run(database, "show synchronous_commit")).toEqual([{ synchronous_commit: "off" }]);
+      const engine = openPostgres(postgres.urlOf(database));
+      const shown = await sql`show synchronous_commit`.execute(engine.db);
+      await engine.close();
+      expect(shown.rows).toEqual([{ synchronous_commit: "on" }]);
+    });
+
     it("takes any click at any replica, whichever asked or proposed", async () => {
       const url = postgres.urlOf(await postgres.createDatabase());
       const stores = [await openStore(url, { clock }), await openStore(url, { clock })] as const;
@@ -62,8 +73,8 @@ describe.skipIf(unavailable !== null)(
         await other.room.settled(incidentId);
         return isRefusal(answer) ? answer.code : "taken";
       };
-      expect(await at(alice, approve)).toBe("own-request");
-      expect(await at(carol, { verb: "change-memory", memoryBytes: 1024 ** 3 })).toBe("taken");
+      expect(await at(alice, approve)).toBe("not-an-approver");
+      expect(await at(carol, { verb: "change-memory", memoryBytes: 2 * 1024 ** 3 })).toBe("taken");
       expect(await at(bob, approve)).toBe("plan-superseded");
       const changed = replay(await stores[0].entries(incidentId))?.plan?.plan.hash ?? "";
       expect(await at(bob, approve, changed)).toBe("taken");

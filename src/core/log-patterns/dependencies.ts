@@ -98,8 +98,8 @@ export const dependencyPatterns: readonly LogPattern[] = [
     "redis-busy-script",
     "peer-busy",
     "redis",
-    "busy ",
-    /\bBUSY (?:Redis|Valkey) is busy running a script/,
+    "busy running a script",
+    /\b(?:Redis|Valkey) is busy running a script/,
     "Redis, script.c",
   ),
   wording(

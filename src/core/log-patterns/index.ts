@@ -3,6 +3,7 @@ import { dependencyPatterns } from "./dependencies.ts";
 import { limitAndSwitchPatterns } from "./limits-and-switches.ts";
 import { otherStorePatterns } from "./other-stores.ts";
 import { ownFailurePatterns } from "./own-failures.ts";
+import { plainWordPatterns } from "./plain-words.ts";
 import { postgresClientPatterns } from "./postgres-clients.ts";
 import { proxyPatterns } from "./proxies.ts";
 import { runtimePatterns } from "./runtimes.ts";
@@ -20,4 +21,5 @@ export const logPatterns: readonly LogPattern[] = [
   ...dependencyPatterns,
   ...ownFailurePatterns,
   ...limitAndSwitchPatterns,
+  ...plainWordPatterns,
 ];

@@ -245,7 +245,7 @@ export const proxyPatterns: readonly LogPattern[] = [
     "http-5xx",
     "http",
     ["status=5", 'status":5', 'status": 5', 'statuscode":5', "status_code=5", 'status_code":5', "status: 5"],
-    /\bstatus(?:_?code)?"?[=:]\s?"?(?<status>5\d\d)\b/i,
+    /\b(?:path|url|uri|request_uri|target)"?[=:]\s?"?(?<path>\/[^\s"?,]{0,300}).{0,300}\bstatus(?:_?code)?"?[=:]\s?"?(?<status>5\d\d)\b|\bstatus(?:_?code)?"?[=:]\s?"?(?<status2>5\d\d)\b.{0,300}\b(?:path|url|uri|request_uri|target)"?[=:]\s?"?(?<path2>\/[^\s"?,]{0,300})|\bstatus(?:_?code)?"?[=:]\s?"?(?<status3>5\d\d)\b/i,
     "key-value and JSON logs",
   ),
   wording(
@@ -255,6 +255,22 @@ export const proxyPatterns: readonly LogPattern[] = [
     [" 500", " 502", " 503", " 504"],
     /\b(?<method>GET|HEAD|POST|PUT|PATCH|DELETE) (?<path>\/[^\s"?]{0,300})(?:\?[^\s"]{0,2000})? (?:HTTP\/[\d.]{1,3} )?(?:- |-> |=> |returned |completed |in )?(?<status>50[0-4])\b/,
     "request loggers: morgan, Rails, Django",
+  ),
+  wording(
+    "method-path-ok",
+    "http-ok",
+    "http",
+    [" 200", " 201", " 202", " 204", " 302", " 304"],
+    /\b(?<method>GET|HEAD|POST|PUT|PATCH|DELETE) (?<path>\/[^\s"?]{0,300})(?:\?[^\s"]{0,2000})? (?:HTTP\/[\d.]{1,3} )?(?:- |-> |=> |returned |completed |in )?(?<status>20[0-4]|30[1-8])\b/,
+    "request loggers: morgan, Rails, Django",
+  ),
+  wording(
+    "fields-ok",
+    "http-ok",
+    "http",
+    ["status=2", 'status":2', 'status": 2', "status_code=2", 'status_code":2', 'statuscode":2'],
+    /\b(?:path|url|uri|request_uri|target)"?[=:]\s?"?(?<path>\/[^\s"?,]{0,300}).{0,300}\bstatus(?:_?code)?"?[=:]\s?"?(?<status>2\d\d)\b|\bstatus(?:_?code)?"?[=:]\s?"?(?<status2>2\d\d)\b.{0,300}\b(?:path|url|uri|request_uri|target)"?[=:]\s?"?(?<path2>\/[^\s"?,]{0,300})/i,
+    "key-value and JSON logs",
   ),
   wording("rails-5xx", "http-5xx", "http", "completed 5", /Completed (?<status>5\d\d) /, "Rails, log_subscriber"),
 ];

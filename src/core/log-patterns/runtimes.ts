@@ -329,14 +329,6 @@ export const runtimePatterns: readonly LogPattern[] = [
     "glibc, musl and common wordings",
   ),
   wording(
-    "generic-refused-plain",
-    "peer-refused",
-    null,
-    "connection refused",
-    /[Cc]onnection refused/,
-    "errno ECONNREFUSED, strerror",
-  ),
-  wording(
     "pool-exhausted",
     "pool-exhausted",
     null,

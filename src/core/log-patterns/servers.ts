@@ -198,8 +198,8 @@ export const serverPatterns: readonly LogPattern[] = [
     "redis-ready",
     "server-ready",
     "redis",
-    "ready to accept connections",
-    /Ready to accept connections/,
+    ["ready to accept connections", "done loading rdb", "sync: finished with success"],
+    /Ready to accept connections|Done loading RDB|sync: Finished with success/,
     "Redis, server.c",
   ),
   wording(

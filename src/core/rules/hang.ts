@@ -1,8 +1,9 @@
 import { callsFrom } from "../callers.ts";
+import { configuredPeers } from "../graph.ts";
 import { recentTroubleOf } from "../own-failure.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { describeProbe } from "../symptom.ts";
-import { cite } from "../world.ts";
+import { type ContainerView, cite, type World } from "../world.ts";
 
 /**
  * It takes connections and answers none, without working: no processor time to speak of, no stop signal, no peer that is
@@ -24,7 +25,9 @@ export const hang: Rule = {
     if (/^[TtZD]/.test(process.value.state ?? "") || (process.value.listenOverflows ?? 0) > 0) return [];
     const ports = silent.map((probe) => probe.value.port);
     if (!process.value.listeners.some((socket) => ports.includes(socket.port))) return [];
-    if (callsFrom(world, view).some(({ edge }) => edge.failures.length > 0) || recentTroubleOf(world, view)) return [];
+    if (waitsForPeer(world, view) || recentTroubleOf(world, view)) return [];
+    // A process that waits for the next connection takes it: it is slow, one call at a time, and not stuck.
+    if (process.value.threads === 1 && /accept/.test(process.value.waitChannel ?? "")) return [];
     if (/^R/.test(process.value.state ?? "")) return [];
     const first = silent[0] as (typeof silent)[number];
     return [
@@ -53,3 +56,17 @@ export const hang: Rule = {
     ];
   },
 };
+
+/** A peer that it depends on fails, is away or stands still, or a connect of its own is unanswered: its silence has a reason. */
+function waitsForPeer(world: World, view: ContainerView): boolean {
+  const silent = (peer: ContainerView) =>
+    peer.inspect?.value.running === false ||
+    peer.inspect?.value.paused === true ||
+    /^[TtZ]/.test(peer.process?.value.state ?? "") ||
+    (peer.probes.length > 0 && peer.probes.every((probe) => probe.value.failure !== null));
+  return (
+    callsFrom(world, view).some(({ edge, peer }) => edge.failures.length > 0 || silent(peer)) ||
+    configuredPeers(world, view).some(({ resolution }) => resolution.kind === "nobody") ||
+    (view.process?.value.connections.some((socket) => socket.state === "SYN_SENT") ?? false)
+  );
+}

@@ -2,7 +2,7 @@ import { predecessorOf } from "../changes.ts";
 import { type Death, lastDeath } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import { limits } from "../limits.ts";
-import { ownFailure } from "../own-failure.ts";
+import { listensOutside, ownFailure } from "../own-failure.ts";
 import type { ContainerInspect, MountFacts } from "../readings.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { lastRunMs, recentCrashes } from "../runs.ts";
@@ -140,6 +140,7 @@ function overridden(world: World, view: ContainerView): Finding[] {
   if (own.length === 0 || configured.length === 0 || own.join(" ") === configured.join(" ")) return [];
   if (plain.test(own[0] ?? "") && (own.length === 1 || own[1] === "-")) return [];
   if (!replacesProgram(image, inspect.value)) return [];
+  if (isIdle(view)) return [idlesInstead(view, own, configured)];
   const death = lastDeath(world, view);
   if (!endsAtOnce(world, view, death)) return [];
   if (!looksWrong(view, death)) return [];
@@ -164,6 +165,37 @@ function overridden(world: World, view: ContainerView): Finding[] {
       ],
     }),
   ];
+}
+
+const idleCommand =
+  /^(?:\S*\/)?(?:(?:ba|da|a|z)?sh -l?c (?:exec )?)?(?:while (?:true|:|sleep \S{1,12}) ?; ?do )?(?:\S*\/)?(?:sleep (?:\d{2,}\w?|infinity|inf)|tail -[fF] (?:-n ?\d+ )?\/dev\/null|cat|(?:ba|da|a|z)?sh)(?: ?; ?(?:done|:))?$/;
+
+/** It runs a command that does nothing but last, and takes no connections: left over from a look inside. */
+function isIdle(view: ContainerView): boolean {
+  const inspect = view.inspect?.value;
+  if (inspect === undefined || view.process === null || !inspect.running || inspect.restarting) return false;
+  return idleCommand.test([...inspect.entrypoint, ...inspect.command].join(" ")) && !listensOutside(view);
+}
+
+function idlesInstead(view: ContainerView, own: readonly string[], configured: readonly string[]): Finding {
+  return faultAt(view, {
+    cause: "entrypoint-overridden",
+    summary: `${view.name} runs ${quoted(configured)} instead of its image's own ${quoted(own)}: it is up and serves nothing`,
+    facts: [
+      cite(
+        view.inspect as NonNullable<ContainerView["inspect"]>,
+        `State.Status=running Config.Entrypoint and Cmd: ${configured.join(" ")}`,
+        view.name,
+      ),
+      cite(view.image as NonNullable<ContainerView["image"]>, `the image's own: ${own.join(" ")}`, view.name),
+      cite(view.process as NonNullable<ContainerView["process"]>, "listens on no port", view.name),
+    ],
+    witnesses: ["docker-inspect", "docker-image", "process-facts"],
+    weight: weight.strong + 5,
+    advice: [
+      `Take the command (or entrypoint) of ${view.name} out of its compose file, so that the image's own ${quoted(own)} runs.`,
+    ],
+  });
 }
 
 /** The command itself is what fails: it is not there, it is used wrongly, or it does nothing; a program that complains of its setting is another matter. */

@@ -25,10 +25,12 @@ export const listener: Rule = {
     const mode = view.inspect?.value.networkMode ?? "host";
     if (mode === "host" || mode.startsWith("container:")) return [];
     const outside = publishedOnLoopback(world, view);
-    if (view.process === null || !isSettled(world, view)) return outside;
+    if (view.process === null || view.inspect?.value.status !== "running") return outside;
+    const inner = loopbackOnly(world, view, view.process);
+    if (!isSettled(world, view)) return [...outside, ...inner];
     return [
       ...outside,
-      ...loopbackOnly(world, view, view.process),
+      ...inner,
       ...nobodyListens(world, view, view.process),
       ...proxiedToWrongPort(world, view, view.process),
       ...blocked(world, view, view.process),

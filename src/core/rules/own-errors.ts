@@ -99,7 +99,7 @@ function isFine(world: World, peer: ContainerView): boolean {
     inspect.health?.status !== "unhealthy" &&
     probed.some((probe) => probe.value.failure === null) &&
     !/^[TtD]/.test(peer.process?.value.state ?? "") &&
-    recentSignals(world, peer, ["http-5xx"]).length === 0
+    recentSignals(world, peer, ["http-5xx", "uncaught-exception"]).length === 0
   );
 }
 

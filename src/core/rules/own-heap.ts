@@ -36,7 +36,12 @@ function exhausted(
 ): Finding {
   const death = lastDeath(world, view);
   const inspect = view.inspect as NonNullable<ContainerView["inspect"]>;
-  const ended = !inspect.value.running && death?.kind === "own-exit";
+  // Between two ends of a restart loop it happens to run; what it said stands right before its last end.
+  const looping =
+    inspect.value.restartCount > 0 &&
+    death?.atMs != null &&
+    (said.last.line.atMs ?? death.atMs) >= death.atMs - limits.recentTroubleMs;
+  const ended = (!inspect.value.running || looping) && death?.kind === "own-exit";
   const hits = view.cgroup?.value.limitHits ?? null;
   return faultAt(view, {
     cause: "jvm-heap-exhausted",
@@ -58,7 +63,7 @@ function exhausted(
     ],
     witnesses: ["docker-logs", ...(ended ? ["docker-inspect"] : []), ...(hits === 0 ? ["cgroup"] : [])],
     onsetMs: said.signals[0]?.line.atMs ?? null,
-    past: !ended && inspect.value.running,
+    past: inspect.value.running,
     weight: certain ? (ended ? weight.proven : weight.strong) : weight.told,
     advice: [
       `Raise the runtime's own limit (-Xmx, --max-old-space-size, memory_limit) in ${view.name}, below its container's limit, or find what fills the heap from a heap dump.`,

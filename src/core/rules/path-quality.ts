@@ -213,7 +213,10 @@ function lossy(world: World, view: ContainerView): Finding[] {
   ];
 }
 
-/** A bare connect takes long here and nowhere else on this host. */
+/**
+ * A bare connect takes long here and nowhere else on this host. A busy host is slow at random, so one slow measurement
+ * against a quick one proves nothing while more runs than there are processors.
+ */
 function slow(world: World, view: ContainerView): Finding[] {
   const connects = (of: ContainerView) =>
     of.probes.filter((probe) => probe.value.kind === "tcp" && probe.value.failure === null);
@@ -221,7 +224,9 @@ function slow(world: World, view: ContainerView): Finding[] {
   if (own === undefined || own.value.durationMs < limits.slowConnectMs) return [];
   const others = world.containers.filter((other) => other.host === view.host && other !== view).flatMap(connects);
   const best = others.toSorted((a, b) => a.value.durationMs - b.value.durationMs)[0];
-  const stands = best !== undefined && best.value.durationMs * 4 < own.value.durationMs;
+  const facts = hostOf(world, view.host)?.facts?.value;
+  if (facts?.load1 != null && facts.cpus !== null && facts.load1 > facts.cpus) return [];
+  const stands = best !== undefined && best.value.durationMs * limits.slowConnectRatio < own.value.durationMs;
   const syn = own.value.durationMs > 900 && own.value.durationMs < 1_300;
   if (syn || !(stands || best === undefined)) return [];
   return [
@@ -245,12 +250,18 @@ function slow(world: World, view: ContainerView): Finding[] {
             ]),
       ],
       witnesses: ["tcp-probe"],
-      weight: stands ? weight.strong : weight.hinted - 15,
+      weight: !stands ? weight.weak : answersLate(view, own.value.durationMs) ? weight.strong : weight.hinted,
       advice: [
         `Look for a queue discipline on the interface of ${view.name} (tc qdisc in its network namespace, or its veth on the host).`,
       ],
     }),
   ];
+}
+
+/** Another probe of the same container, of another kind or port, was as late: the delay is there each time. */
+function answersLate(view: ContainerView, atLeastMs: number): boolean {
+  const answered = view.probes.filter((probe) => probe.value.failure === null);
+  return answered.length >= 2 && answered.every((probe) => probe.value.durationMs >= atLeastMs);
 }
 
 /** The kernel says so, or its counter stands at the maximum. */

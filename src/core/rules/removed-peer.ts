@@ -63,7 +63,9 @@ function prunedNetwork(world: World, view: ContainerView) {
     (event) =>
       event.type === "network" &&
       event.action === "destroy" &&
-      (ids.includes(event.actorId) || names.includes(event.name ?? "")),
+      // A network of this name that was gone before the container was made is another one.
+      (ids.includes(event.actorId) ||
+        (names.includes(event.name ?? "") && event.atMs >= (inspect.value.createdAtMs ?? 0))),
   );
   if (gone === undefined) return [];
   const prune = events.value.events.find(
@@ -71,7 +73,11 @@ function prunedNetwork(world: World, view: ContainerView) {
       event.type === "network" && event.action === "prune" && Math.abs(event.atMs - gone.atMs) <= limits.pruneSpreadMs,
   );
   const said = /network .{0,80} not found/i.test(inspect.value.error);
-  if (prune === undefined && !said) return [];
+  // A network of that name that exists again is joined at the next start, unless the engine itself said otherwise.
+  const there = hostOf(world, view.host)?.networks?.value.some(
+    (network) => ids.includes(network.id) || names.includes(network.name),
+  );
+  if (!said && (prune === undefined || there !== false)) return [];
   return [
     faultAt(view, {
       cause: "human-prune",

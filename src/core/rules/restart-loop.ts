@@ -81,6 +81,8 @@ function masked(world: World, view: ContainerView, inspect: ContainerInspect, ru
     onsetMs: runs[0]?.endedAtMs ?? null,
     weight: blamesPeer(world, view) ? weight.weak : weight.strong + 3,
     kind: blamesPeer(world, view) ? "hazard" : "fault",
+    // Between two deaths every probe succeeds; that proves nothing against them.
+    past: true,
     advice: [
       `Requests fail in the moments between death and restart: read the last lines of ${view.name} before each death (docker logs --timestamps ${view.name}) and mend what ends it; a restart policy only hides it.`,
     ],

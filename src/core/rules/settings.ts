@@ -28,14 +28,15 @@ function missingSetting(world: World, view: ContainerView): Finding[] {
   const seen = view.inspect;
   const said = told(world, view, ["env-missing"]);
   if (said === null || seen === null) return [];
-  const names = said.signals.flatMap((signal) => variablesOf(signal));
+  const names = said.signals.flatMap((signal) => [...variablesOf(signal), ...fieldBefore(view, signal)]);
   const missing = names.find(
     (name) => !seen.value.env.some((variable) => variable.name === name && variable.value.trim() !== ""),
   );
   const ended = !seen.value.running || seen.value.restarting || seen.value.restartCount > 0;
   if (names.length > 0 && missing === undefined) return [];
   // A line that names no variable shows nothing that the configuration could confirm.
-  if (missing === undefined && !ended) return [];
+  const fieldOnly = said.signals.every((signal) => signal.pattern === "env-missing-pydantic");
+  if ((missing === undefined || fieldOnly) && !ended) return [];
   const empty = missing !== undefined && seen.value.env.some((variable) => variable.name === missing);
   const facts = [...said.facts];
   if (missing !== undefined)
@@ -55,6 +56,14 @@ function missingSetting(world: World, view: ContainerView): Finding[] {
       ],
     }),
   ];
+}
+
+/** Some validators name the field on a line of its own and say on the next that it is required. */
+function fieldBefore(view: ContainerView, signal: LogSignal): string[] {
+  if (signal.pattern !== "env-missing-pydantic") return [];
+  const lines = view.logs?.value.lines ?? [];
+  const before = lines[lines.indexOf(signal.line) - 1]?.text.trim() ?? "";
+  return /^[A-Za-z][A-Za-z0-9_]{2,64}$/.test(before) ? [before.toUpperCase()] : [];
 }
 
 function variablesOf(signal: LogSignal): string[] {

@@ -3,9 +3,18 @@ import type { Finding } from "../diagnosis.ts";
 import { configuredPeers, isPeerSignal, signalPeer } from "../graph.ts";
 import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
-import { addressesOf, isAddress, namesOf, resolvePeer } from "../resolve.ts";
+import type { DockerEvent } from "../readings.ts";
+import {
+  addressesOf,
+  composeProject,
+  composeService,
+  isAddress,
+  namesOf,
+  resolvePeer,
+  sharedNetworks,
+} from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
-import { type ContainerView, cite, type World } from "../world.ts";
+import { type ContainerView, cite, hostOf, type World } from "../world.ts";
 
 /**
  * A program that resolves its upstream once (nginx and HAProxy at start) keeps an address after the engine gave it to
@@ -54,7 +63,33 @@ function remembered(world: World, view: ContainerView): Finding[] {
 function meantCalls(world: World, view: ContainerView, port: number | null): Call[] {
   const calls = callsFrom(world, view).filter(({ peer }) => isUp(peer));
   const told = calls.filter(({ edge }) => edge.proof === "label" || edge.proof === "config" || edge.proof === "env");
-  return [...told, ...calls.filter(({ edge, peer }) => edge.proof === "proxy-config" && opens(peer, port))];
+  const byPort = calls.filter(({ edge, peer }) => edge.proof === "proxy-config" && opens(peer, port));
+  return [...told, ...byPort, ...recreated(world, view)];
+}
+
+/** The only container near it that took over a name, or a compose service, whose bearer ended while the proxy ran. */
+function recreated(world: World, view: ContainerView): Call[] {
+  const edge = world.edges.find((entry) => entry.from.containerId === view.id && entry.proof === "proxy-config");
+  const since = view.inspect?.value.startedAtMs ?? null;
+  if (edge === undefined || since === null) return [];
+  const events = hostOf(world, view.host)?.events?.value.events ?? [];
+  const ended = events.filter((event) => event.type === "container" && event.action === "die" && event.atMs > since);
+  const heirs = world.containers.filter(
+    (peer) =>
+      peer !== view &&
+      isUp(peer) &&
+      sharedNetworks(view, peer).length > 0 &&
+      ended.some((event) => event.actorId !== peer.id && sameRole(event, peer)),
+  );
+  return heirs.length === 1 ? heirs.map((peer) => ({ caller: view, peer, edge })) : [];
+}
+
+function sameRole(event: DockerEvent, peer: ContainerView): boolean {
+  const service = composeService(peer);
+  return service === null
+    ? event.name === peer.name
+    : event.attributes["com.docker.compose.service"] === service &&
+        event.attributes["com.docker.compose.project"] === composeProject(peer);
 }
 
 function opens(peer: ContainerView, port: number | null): boolean {

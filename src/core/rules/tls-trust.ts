@@ -7,6 +7,7 @@ import { limits } from "../limits.ts";
 import type { LogSignal, SignalKind } from "../log-signals.ts";
 import { isAddress, namesOf } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
+import { isCurrent } from "../told.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
 
 /**
@@ -198,9 +199,8 @@ function ownKey(world: World, view: ContainerView): Finding[] {
     const inspect = view.inspect?.value;
     if (last === undefined || inspect === undefined) return [];
     const down = !inspect.running || inspect.restarting || inspect.restartCount > 0;
-    const since =
-      last.line.atMs === null || inspect.startedAtMs === null || last.line.atMs >= inspect.startedAtMs - 1_000;
-    if (!since || (!down && recentSignal(world, view, [last]) === null)) return [];
+    // In a restart loop the present run may not have come as far as the line yet.
+    if (!isCurrent(world, view, last) || (!down && recentSignal(world, view, [last]) === null)) return [];
     return [
       faultAt(view, {
         cause,
