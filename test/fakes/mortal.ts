@@ -1,12 +1,6 @@
 import type { HostPerformer, Store } from "../../src/ports.ts";
 import type { RoomDeps } from "../../src/room.ts";
 
-/** One place where a process can die: before or after a durable write or a host call. */
-interface DeathPoint {
-  at: number;
-  where: string;
-}
-
 export interface Mortal {
   deps: Pick<RoomDeps, "store" | "performer" | "executeReads">;
   /** Every place that was passed, in order. */

@@ -1,84 +1,22 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { HostConfig } from "../../src/config/hosts.ts";
 import type { HostAction } from "../../src/core/actions.ts";
-import type { ApprovedPlan } from "../../src/core/approve.ts";
 import { createHostPerformer } from "../../src/hosts/perform.ts";
-import { type Answer, json, type SeenRequest, startFakeEngine } from "./fake-engine.ts";
+import {
+  approved,
+  type Container,
+  closeEngines,
+  containerId,
+  engine,
+  engineThat,
+  GiB,
+  networkId,
+  raise,
+  target,
+} from "./acting-engine.ts";
+import { json } from "./fake-engine.ts";
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-const containerId = "ab".repeat(32);
-const networkId = "cd".repeat(32);
-const target = { host: "prod-1", container: "db", containerId };
-const GiB = 1_024 ** 3;
-
-/** The judge alone makes these in the program; a test that acts has to forge one. */
-const approved = (...actions: HostAction[]) =>
-  ({ incidentId: "i", hash: "h", approvers: [], actions }) as unknown as ApprovedPlan;
-
-interface Container {
-  memory?: number;
-  memorySwap?: number;
-  status?: string;
-  networks?: string[];
-  restartPolicy?: { Name: string; MaximumRetryCount: number };
-  pidsLimit?: number;
-}
-
-function inspected(container: Container) {
-  const status = container.status ?? "exited";
-  return {
-    State: {
-      Status: status,
-      Running: status !== "exited",
-      Paused: status === "paused",
-      ExitCode: 137,
-      StartedAt: "2026-01-01T00:00:00Z",
-      Error: "",
-    },
-    HostConfig: {
-      Memory: container.memory ?? 0,
-      MemorySwap: container.memorySwap ?? 0,
-      PidsLimit: container.pidsLimit ?? null,
-      RestartPolicy: container.restartPolicy ?? { Name: "no", MaximumRetryCount: 0 },
-    },
-    NetworkSettings: {
-      Networks: Object.fromEntries((container.networks ?? []).map((id) => [id, { NetworkID: id, Aliases: null }])),
-    },
-  };
-}
-
-/** An engine that answers a write with `write` and then shows `after`. */
-async function engine(
-  after: Container,
-  write: (request: SeenRequest) => { status: number; body: unknown } | "hang up" = () => ({ status: 204, body: {} }),
-) {
-  const answer: Answer = (request, response) => {
-    if (request.method === "GET") return json(response, 200, inspected(after));
-    const reply = write(request);
-    if (reply === "hang up") response.destroy();
-    else if (reply.status === 204 || reply.status === 304) response.writeHead(reply.status).end();
-    else json(response, reply.status, reply.body);
-  };
-  const started = await startFakeEngine(answer);
-  closing.push(started.stop);
-  const config: HostConfig = {
-    name: "prod-1",
-    local: true,
-    dockerSocket: "/nope/read-only.sock",
-    remediateDockerSocket: started.socketPath,
-    kernelLog: "none",
-    labels: {},
-  };
-  const hostConfig = (name: string) => (name === "prod-1" ? config : null);
-  const performer = createHostPerformer({ hostConfig, clock: { nowMs: () => 0 } });
-  return { performer, writes: () => started.seen.filter((request) => request.method !== "GET") };
-}
-
-const raise: HostAction = { ...target, action: "update-memory", memoryBytes: GiB, memorySwapBytes: GiB };
+afterEach(closeEngines);
 
 describe("an action", () => {
   it.each([
@@ -215,23 +153,13 @@ describe("an action", () => {
 
 describe("an engine that lies", () => {
   it("with an answer without end is cut off", async () => {
-    const started = await startFakeEngine((_request, response) => {
+    const { performer } = await engineThat((_request, response) => {
       const flood = () => {
         while (response.writable && response.write(Buffer.alloc(65_536, 120)));
       };
       response.on("drain", flood);
       flood();
     });
-    closing.push(started.stop);
-    const config: HostConfig = {
-      name: "prod-1",
-      local: true,
-      dockerSocket: started.socketPath,
-      remediateDockerSocket: null,
-      kernelLog: "none",
-      labels: {},
-    };
-    const performer = createHostPerformer({ hostConfig: () => config, clock: { nowMs: () => 0 } });
     await expect(performer.perform(approved(raise), 0)).rejects.toMatchObject({
       code: "action-failed",
       message: expect.stringContaining("whether it was done is not known"),
@@ -239,19 +167,9 @@ describe("an engine that lies", () => {
   });
 
   it("about what a container is, is told as an effect that could not be read back", async () => {
-    const started = await startFakeEngine((request, response) =>
+    const { performer } = await engineThat((request, response) =>
       json(response, 200, request.method === "GET" ? [] : {}),
     );
-    closing.push(started.stop);
-    const config: HostConfig = {
-      name: "prod-1",
-      local: true,
-      dockerSocket: started.socketPath,
-      remediateDockerSocket: null,
-      kernelLog: "none",
-      labels: {},
-    };
-    const performer = createHostPerformer({ hostConfig: () => config, clock: { nowMs: () => 0 } });
     await expect(performer.perform(approved(raise), 0)).rejects.toMatchObject({
       code: "action-failed",
       message: expect.stringContaining("could not be read back"),

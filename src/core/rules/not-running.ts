@@ -124,7 +124,7 @@ function killedAndBack(world: World, view: ContainerView, death: Death): Finding
   const recent = death.atMs !== null && hostNowMs(world, view.host) - death.atMs < limits.loopWindowMs;
   const deaths = view.events.filter((event) => event.action === "die").length;
   if (death.kind !== "outside-kill" || !recent || deaths > 1 || cpuLimitEnded(world, view, death)) return [];
-  return [{ ...outsideKill(world, view, death), past: true, weight: weight.told }];
+  return [{ ...outsideKill(world, view, death), past: true, weight: weight.told + 5 }];
 }
 
 /** PostgreSQL waits for its clients after TERM (smart shutdown) and is killed at the end of the grace period. */

@@ -124,7 +124,7 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
     (lost === null ? undefined : inRun.findLast((exec) => isShell(exec.command)));
   if (kill === undefined || reloads(kill.command)) return [];
   if (view.events.some((event) => event.action === "oom" && Math.abs(event.atMs - kill.atMs) < 10_000)) return [];
-  const deaf = stoppedListening(view);
+  const deaf = stoppedListening(view, world.subjects.includes(view) && isKill(kill.command));
   const shown = lost !== null || failing.length > 0 || deaf.length > 0 || isBlamed(world, view);
   if (!shown) return [];
   return [
@@ -166,9 +166,10 @@ function killedInside(world: World, view: ContainerView, execs: readonly Exec[])
   ];
 }
 
-/** It had answered requests in its log, and nothing in it listens any more. */
-function stoppedListening(view: ContainerView): Fact[] {
-  const answered = view.signals.some((signal) => signal.kind === "http-ok" || signal.kind === "server-ready");
+/** It had answered requests in its log, or is asked about as a service, and nothing in it listens any more. */
+function stoppedListening(view: ContainerView, isService: boolean): Fact[] {
+  const answered =
+    isService || view.signals.some((signal) => signal.kind === "http-ok" || signal.kind === "server-ready");
   if (view.process === null || !answered || listensOutside(view)) return [];
   return [cite(view.process, "the main process lives, nothing in the container listens for others", view.name)];
 }

@@ -11,6 +11,8 @@ import { dependencyCards } from "./dependencies.ts";
 import { exitCards } from "./exits.ts";
 import { healthCards } from "./health.ts";
 import { hostCards } from "./hosts.ts";
+import { judgedFirstCards } from "./judged-1.ts";
+import { judgedSecondCards } from "./judged-2.ts";
 import { memoryCards } from "./memory.ts";
 import { networkCards } from "./network.ts";
 import { peopleCards } from "./people.ts";
@@ -44,4 +46,6 @@ export const cards: readonly Card[] = [
   ...releaseCards,
   ...healthCards,
   ...peopleCards,
+  ...judgedFirstCards,
+  ...judgedSecondCards,
 ];
