@@ -2,8 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * What Stryker runs for every mutant: the tests that name a behaviour, of the folder in `ROOM137_MUTATION_TESTS`. Left
- * out are those that run everything many times over (property tests, whole messages, whole pages, recorded faults): they would kill a few
- * mutants more and take an hour longer, so the score is a lower bound.
+ * out are those that run everything many times over (property tests, whole messages, whole pages, recorded faults): they
+ * would kill a few mutants more and take an hour longer, so the score is a lower bound.
  */
 export default defineConfig({
   test: {

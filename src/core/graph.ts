@@ -2,7 +2,15 @@ import type { ContainerRef, Edge, EdgeProof } from "./diagnosis.ts";
 import type { Fact } from "./evidence.ts";
 import type { LogSignal } from "./log-signals.ts";
 import { type PeerReference, peerReferences, technologyPorts } from "./references.ts";
-import { addressesOf, composeProject, composeService, networkNames, type Resolution, resolvePeer } from "./resolve.ts";
+import {
+  addressesOf,
+  composeProject,
+  composeService,
+  namesOf,
+  networkNames,
+  type Resolution,
+  resolvePeer,
+} from "./resolve.ts";
 import { type ContainerView, cite, type World } from "./world.ts";
 
 type Scene = Omit<World, "subjects" | "edges">;
@@ -21,6 +29,7 @@ export function dependencyEdges(scene: Scene): Edge[] {
   const edges = scene.containers.flatMap((view) => [
     ...logEdges(scene, view),
     ...referenceEdges(scene, view),
+    ...hostsEntryEdges(scene, view),
     ...connectionEdges(scene, view),
     ...labelEdges(scene, view),
     ...configEdges(scene, view),
@@ -202,6 +211,25 @@ function referenceEdges(scene: Scene, view: ContainerView): Edge[] {
           : `Config.Cmd names ${place(reference)}`;
       return edge(view, targetOf(resolution, reference.host), "env", reference.port, [cite(inspect, text, view.name)]);
     });
+}
+
+/** A hosts entry is written for a peer; one whose name a running container bears too is the business of a rule. */
+function hostsEntryEdges(scene: Scene, view: ContainerView): Edge[] {
+  const inspect = view.inspect;
+  if (inspect === null) return [];
+  return inspect.value.extraHosts.flatMap((entry) => {
+    const name = entry.slice(0, entry.search(/[:=]/)).toLowerCase();
+    const resolution = bearerOf(scene, view, resolvePeer(scene, view, name, null), null);
+    const borne = scene.containers.some(
+      (other) => other.host === view.host && other.inspect?.value.running === true && namesOf(other).includes(name),
+    );
+    if (resolution.kind !== "container" || borne) return [];
+    return [
+      edge(view, targetOf(resolution, name), "env", null, [
+        cite(inspect, `HostConfig.ExtraHosts names ${name}`, view.name),
+      ]),
+    ];
+  });
 }
 
 function connectionEdges(scene: Scene, view: ContainerView): Edge[] {

@@ -31,7 +31,8 @@ export function createDockerReader(link: HostLink, socketPath: string): DockerRe
       const path = dockerPath(read);
       if (path === null) return failure("malformed", "not a name or id that the engine could know");
       const maxBytes = read.read === "logs" ? limits.logBytes : limits.dockerReplyBytes;
-      const queue = socket.way() === "dial-stdio" ? execSlots : slots;
+      // Until the way is known it may turn out to be the narrow one, and sessions are kept once they are made.
+      const queue = socket.way() === "direct" ? slots : execSlots;
       const release = await queue.acquire(signal ?? AbortSignal.timeout(limits.gatherDeadlineMs)).catch(() => null);
       if (!release) return failure("timeout", `GET ${path} waited too long for other reads of ${link.host}`);
       try {

@@ -18,7 +18,7 @@ import {
   two,
   voteOf,
 } from "../fakes/judging.ts";
-import { proposed, timeline } from "../fakes/timeline.ts";
+import { by, proposed, timeline } from "../fakes/timeline.ts";
 
 const unchanged = "Nothing was changed and nothing runs.";
 const dana = person("UDANA");
@@ -183,9 +183,13 @@ it("lets a guest ask for a new plan of an expired one, and decide nothing", () =
 
 it("counts a vote for the plan it was given for, not for the one that replaced it", () => {
   const other = { ...plan, hash: "e".repeat(64) };
+  const vote = { kind: "approved" as const, reason: null, votes: 1, quorum: 2 };
   const rows: Rows = [...two, voteOf("UBOB", 1, 2), proposed(other, { quorum: 1 })];
   expect(ask(rows, bob, approve)).toMatchObject({ refusal: { code: "plan-superseded" } });
   expect(ask(rows, carol, approve, { hash: other.hash })).toMatchObject({ follow: "execute" });
+  const voted: Rows = [...open, proposed(other, { quorum: 2 }), by("UBOB", { ...vote, hash: other.hash })];
+  expect(ask(voted, bob, approve)).toMatchObject({ refusal: { code: "plan-superseded" } });
+  expect(ask(voted, bob, approve, { hash: other.hash })).toMatchObject({ refusal: { code: "already-voted" } });
 });
 
 it("has nothing to run before a decision, and nothing without an incident", () => {

@@ -211,3 +211,38 @@ describe("preconditions", () => {
     expect(again[0]?.expect).toMatchObject({ status: null, startedAtMs: null, restartCount: null });
   });
 });
+
+describe("what was seen", () => {
+  const network = (networkId: string) => ({ ...(db.networks[0] as ContainerInspect["networks"][number]), networkId });
+
+  it("finds a network among others, and says which it has or lacks", () => {
+    expect(findStep(connect, before, now({ networks: [network("x"), network("abc")] }))).toEqual({
+      state: "done",
+      reason: "NetworkSettings.Networks has app",
+    });
+    expect(findStep(connect, before, now({ networks: [network("x")] }))).toEqual({
+      state: "not-done",
+      reason: "NetworkSettings.Networks lacks app",
+    });
+  });
+
+  it("names the field, and the time of a start", () => {
+    expect(findStep(pids, before, now({ pidsLimit: 512 })).reason).toBe("HostConfig.PidsLimit=512");
+    expect(findStep(start, before, now({ running: true, status: "running", startedAtMs: askedAtMs })).reason).toBe(
+      "State.Status=running, State.StartedAt=2026-01-01T12:00:00.000Z",
+    );
+  });
+
+  it("takes another policy with the wanted number of retries for neither", () => {
+    const other = now({ restartPolicy: { name: "always", maximumRetryCount: 3 } });
+    expect(findStep(policy, before, other).state).toBe("unknown");
+  });
+
+  it.each([pids, policy, start, restart])(
+    "of %o is nothing to judge by where the state before is not known",
+    (action) => {
+      const other = now({ pidsLimit: 7, restartPolicy: { name: "always", maximumRetryCount: 0 } });
+      expect(findStep(action, null, other).state).toBe("unknown");
+    },
+  );
+});

@@ -160,3 +160,39 @@ describe("the comparison", () => {
     expect(snapshotOf("h2", readings)).toBeNull();
   });
 });
+
+describe("a plan that touched more than one container", () => {
+  const both = (db: RunState | null, web: RunState | null): VerificationRound => ({
+    atMs: 0,
+    containers: [
+      { name: "db", state: db },
+      { name: "web", state: web },
+    ],
+    probes: [],
+  });
+
+  it("is not recovered while one of them is down, stays down, or could not be seen", () => {
+    expect(verdictOf(times(5, both(up, up)), 5, false)).toBe("recovered");
+    expect(verdictOf(times(5, both(up, ended)), 5, false)).toBe("not-recovered");
+    expect(verdictOf(times(5, both(ended, up)), 5, false)).toBe("not-recovered");
+    expect(verdictOf(times(5, both(up, looping)), 5, true)).toBe("not-recovered");
+    expect(verdictOf(times(5, both(up, null)), 5, true)).toBe("inconclusive");
+  });
+
+  it("is not recovered when a single one of the last looks was bad and there is no time left", () => {
+    expect(verdictOf([...times(4, round(up)), round(up, 500)], 5, true)).toBe("not-recovered");
+  });
+
+  it("compares each host and each container with itself, and says what one of them became", () => {
+    const one = (id: string, status: string) => ({ id, name: id, status, restartCount: 0, health: null });
+    const before: HostSnapshot[] = [
+      { host: "h1", containers: [one("a", "running"), one("b", "running")] },
+      { host: "h2", containers: [one("c", "running")] },
+    ];
+    const after: HostSnapshot[] = [
+      { host: "h1", containers: [one("a", "running"), one("b", "exited")] },
+      { host: "h2", containers: [one("c", "paused")] },
+    ];
+    expect(compareSnapshots(before, after)).toEqual(["b: running, now exited", "c: running, now paused"]);
+  });
+});

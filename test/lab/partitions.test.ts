@@ -7,7 +7,7 @@ import { planHash, type RemediationPlan } from "../../src/core/plan.ts";
 import { preconditionOf } from "../../src/core/propose.ts";
 import { replay } from "../../src/core/replay.ts";
 import { createHostPerformer } from "../../src/hosts/perform.ts";
-import type { Log, Store } from "../../src/ports.ts";
+import type { HostPerformer, Log, Store } from "../../src/ports.ts";
 import { assembleParts, assembleRoom, systemClock } from "../../src/program.ts";
 import { readStates } from "../../src/room/read-states.ts";
 import { append, room137 } from "../../src/room/record.ts";
@@ -70,44 +70,13 @@ async function playThrough(broken: Break, at: number): Promise<string> {
   const name = `box-${broken.link}-${broken.fault}-${broken.step}-${broken.moment}`;
   const sinceS = Math.floor(Date.now() / 1_000) - 1;
   const containerId = await stopped(name);
-  const ssh = await openLink({ host: lab.ssh.host, port: lab.ssh.port });
-  const sql = await openLink({ host: "127.0.0.1", port: postgres.port });
-  const broke = breaker(broken, broken.link === "host" ? ssh : sql);
-  const socket = join(lab.dir, `watched-${at}.sock`);
-  const closeSocket = await watchedSocket(socket, lab.dockerSocket, () => broke.answered());
-  const yaml = `${hostYaml({ ...lab, ssh: { ...lab.ssh, port: ssh.port }, dockerSocket: socket })}approvals:\n  approvers: [${approver.userId}]\n`;
-  const world = {
-    env: { ROOM137_CONFIG: "room137.yaml" },
-    readFile: (path: string) => (path === "room137.yaml" ? yaml : null),
-  };
-  const config = loadConfig(world);
-  const parts = assembleParts(config);
-  const store = await openStore(
-    postgres.urlOf(await postgres.createDatabase()).replace(`:${postgres.port}/`, `:${sql.port}/`),
-    {
-      clock: systemClock,
-    },
-  );
-  const working = createHostPerformer({ hostConfig: (host) => parts.hosts.config(host), clock: systemClock });
-  const performer: typeof working = {
-    async perform(plan, step) {
-      await broke.atStep(step);
-      const done = await working.perform(plan, step);
-      await broke.done(step);
-      return done;
-    },
-  };
-  const room = assembleRoom(
-    { ...parts, performer, announce: () => [] },
-    { store, world, log: silent, metrics: { count: () => {} }, version: "lab" },
-  );
+  const { room, store, parts, version, broke, close } = await openBroken(broken, at);
   const incidentId = `i-${name}`;
-  const hash = await waitingPlan(store, parts, policyVersion(config), incidentId, name, containerId);
+  const hash = await waitingPlan(store, parts, version, incidentId, name, containerId);
   await room.resume();
   expect(await room.decide(incidentId, hash, approver, { verb: "approve", reason: null })).toHaveProperty("said");
-  const entriesNow = () => store.entries(incidentId).catch(() => []);
   const ended = async () => {
-    const state = replay(await entriesNow())?.state ?? "running";
+    const state = replay(await store.entries(incidentId).catch(() => []))?.state ?? "running";
     return !["running", "verifying", "waiting-for-approval"].includes(state);
   };
   expect({ name, ended: await eventually(ended, 120_000) }).toEqual({ name, ended: true });
@@ -115,13 +84,48 @@ async function playThrough(broken: Break, at: number): Promise<string> {
   const effects = await effectsOn(containerId, sinceS);
   expectTrue(name, entries, effects);
   expect({ name, broke: broke.happened() }).toEqual({ name, broke: true });
-  await room.stop(1_000);
-  await parts.hosts.close();
-  await store.close();
-  await Promise.all([ssh.close(), sql.close(), closeSocket()]);
+  await close();
   await lab.docker("rm", "--force", name);
   const state = replay(entries)?.state ?? "";
-  return `  step ${broken.step + 1} ${steps[broken.step]?.padEnd(22)} ${broken.moment.padEnd(7)} effects ${effects.join(" ").padEnd(36)} thread: ${state}${whyOf(entries)}`;
+  const step = `step ${broken.step + 1} ${steps[broken.step]?.padEnd(22)} ${broken.moment.padEnd(7)}`;
+  return `  ${step} effects ${effects.join(" ").padEnd(36)} thread: ${state}${whyOf(entries)}`;
+}
+
+/** A room whose host and store are behind links of their own, one of which will break. */
+async function openBroken(broken: Break, at: number) {
+  const ssh = await openLink({ host: lab.ssh.host, port: lab.ssh.port });
+  const sql = await openLink({ host: "127.0.0.1", port: postgres.port });
+  const broke = breaker(broken, broken.link === "host" ? ssh : sql);
+  const socket = join(lab.dir, `watched-${at}.sock`);
+  const closeSocket = await watchedSocket(socket, lab.dockerSocket, () => broke.answered());
+  const hosts = hostYaml({ ...lab, ssh: { ...lab.ssh, port: ssh.port }, dockerSocket: socket });
+  const yaml = `${hosts}approvals:\n  approvers: [${approver.userId}]\n`;
+  const readFile = (path: string) => (path === "room137.yaml" ? yaml : null);
+  const world = { env: { ROOM137_CONFIG: "room137.yaml" }, readFile };
+  const config = loadConfig(world);
+  const parts = assembleParts(config);
+  const url = postgres.urlOf(await postgres.createDatabase()).replace(`:${postgres.port}/`, `:${sql.port}/`);
+  const store = await openStore(url, { clock: systemClock });
+  const working = createHostPerformer({ hostConfig: (host) => parts.hosts.config(host), clock: systemClock });
+  const performer: HostPerformer = {
+    async perform(plan, step) {
+      broke.atStep(step);
+      const done = await working.perform(plan, step);
+      broke.done(step);
+      return done;
+    },
+  };
+  const room = assembleRoom(
+    { ...parts, performer, announce: () => [] },
+    { store, world, log: silent, metrics: { count: () => {} }, version: "lab" },
+  );
+  const close = async () => {
+    await room.stop(1_000);
+    await parts.hosts.close();
+    await store.close();
+    await Promise.all([ssh.close(), sql.close(), closeSocket()]);
+  };
+  return { room, store, parts, version: policyVersion(config), broke, close };
 }
 
 /** What the thread says about each step is what the engine's own events say, and nothing happened twice. */
@@ -166,14 +170,14 @@ function breaker({ step, moment, fault }: Break, link: Link) {
     setTimeout(() => link.mend(), outageMs);
   };
   return {
-    async atStep(now: number) {
+    atStep(now: number) {
       current = now;
       if (now === step && moment === "before") happen();
     },
     answered() {
       if (current === step && moment === "during") happen();
     },
-    async done(now: number) {
+    done(now: number) {
       if (now === step && moment === "after") happen();
     },
     happened: () => broken,

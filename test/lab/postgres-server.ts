@@ -8,6 +8,7 @@ import { eventually } from "./processes.ts";
 /** A real Postgres in a container of the lab, with as many databases as a test wants. */
 export interface PostgresServer {
   port: number;
+  password: string;
   urlOf(database: string): string;
   /** Runs SQL behind the store's back. */
   run(database: string, statement: string): Promise<unknown[]>;
@@ -39,6 +40,7 @@ export async function startPostgres(lab: Lab, name: string): Promise<PostgresSer
   await lab.docker("exec", name, "psql", "-U", "postgres", "-c", "alter role app createdb");
   return {
     port,
+    password,
     urlOf,
     run,
     async createDatabase() {
@@ -49,10 +51,16 @@ export async function startPostgres(lab: Lab, name: string): Promise<PostgresSer
   };
 }
 
-async function runOn(connectionString: string, statement: string): Promise<unknown[]> {
+/** A session of its own. The caller ends it. */
+export async function connectTo(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });
   client.on("error", () => {});
   await client.connect();
+  return client;
+}
+
+async function runOn(connectionString: string, statement: string): Promise<unknown[]> {
+  const client = await connectTo(connectionString);
   try {
     return (await client.query(statement)).rows;
   } finally {
@@ -60,7 +68,7 @@ async function runOn(connectionString: string, statement: string): Promise<unkno
   }
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

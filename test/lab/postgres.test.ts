@@ -1,6 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { createServer } from "node:net";
-import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Fault } from "../../src/core/result.ts";
 import type { Store } from "../../src/ports.ts";
@@ -9,30 +6,19 @@ import { storeContract } from "../store/contract.ts";
 import { note, opened } from "../store/contract-entries.ts";
 import { type Lab, labUnavailable, startLab } from "./lab.ts";
 import { SERVICE_READY_TIMEOUT_MS } from "./limits.ts";
+import { connectTo, type PostgresServer, startPostgres } from "./postgres-server.ts";
 import { eventually } from "./processes.ts";
 
 const unavailable = labUnavailable();
 const clock = { nowMs: () => Date.now() };
-const password = randomUUID();
 
 let lab: Lab;
-let port: number;
+let postgres: PostgresServer;
 
 describe.skipIf(unavailable !== null)(`a store in Postgres${unavailable === null ? "" : `: ${unavailable}`}`, () => {
   beforeAll(async () => {
     lab = await startLab({ name: "store" });
-    port = await freePort();
-    const variables = { POSTGRES_USER: "app", POSTGRES_PASSWORD: password, POSTGRES_DB: "shop" };
-    await lab.run({
-      name: "store-db",
-      args: [
-        ...["--publish", `127.0.0.1:${port}:5432`],
-        ...Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
-      ],
-      command: ["/opt/lab/db-entrypoint.sh"],
-    });
-    await serverAnswers();
-    await lab.docker("exec", "store-db", "psql", "-U", "postgres", "-c", "alter role app createdb");
+    postgres = await startPostgres(lab, "store-db");
   });
   afterAll(async () => await lab?.stop());
 
@@ -60,15 +46,15 @@ describe.skipIf(unavailable !== null)(`a store in Postgres${unavailable === null
     });
 
     test.each([
-      ["a wrong password", () => urlOf(name).replace(password, "wrong-one"), "password"],
+      ["a wrong password", () => urlOf(name).replace(postgres.password, "wrong-one"), "password"],
       ["a wrong database", () => urlOf("nothing_here"), "Create the database"],
-      ["a port where nothing listens", () => urlOf(name).replace(`:${port}`, ":1"), "runs and is reachable"],
+      ["a port where nothing listens", () => urlOf(name).replace(`:${postgres.port}`, ":1"), "runs and is reachable"],
       ["a host name nobody has", () => urlOf(name).replace("127.0.0.1", "nobody.invalid"), "host name"],
     ])("says what to do about %s, and not the password", async (_, url, next) => {
       const fault = await openStore(url(), { clock }).catch((error: unknown) => error);
       expect(fault).toMatchObject({ name: "Fault", code: "store-unavailable", next: expect.stringContaining(next) });
       expect((fault as Fault).message).toMatch(/Preparing the store in Postgres at .*: \S/);
-      expect((fault as Fault).message).not.toContain(password);
+      expect((fault as Fault).message).not.toContain(postgres.password);
       expect((fault as Fault).message).not.toContain("wrong-one");
     });
 
@@ -89,7 +75,7 @@ describe.skipIf(unavailable !== null)(`a store in Postgres${unavailable === null
     });
 
     test("appends nothing when its connection breaks in the middle, and can at once try again", async () => {
-      const other = await connect(name);
+      const other = await connectTo(urlOf(name));
       await other.query("begin; select * from audit_head for update");
       const append = store.append([note("i1", 2, "cut off")]).catch((error: unknown) => error);
       expect(await eventually(() => someoneWaits(name), SERVICE_READY_TIMEOUT_MS)).toBe(true);
@@ -149,31 +135,9 @@ describe.skipIf(unavailable !== null)(`a store in Postgres${unavailable === null
   });
 });
 
-function urlOf(database: string): string {
-  return `postgres://app:${password}@127.0.0.1:${port}/${database}`;
-}
-
-async function connect(database: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: urlOf(database) });
-  client.on("error", () => {});
-  await client.connect();
-  return client;
-}
-
-async function run(database: string, statement: string): Promise<unknown[]> {
-  const client = await connect(database);
-  try {
-    return (await client.query(statement)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-async function createDatabase(): Promise<string> {
-  const name = `t_${randomUUID().replaceAll("-", "")}`;
-  await run("shop", `create database ${name}`);
-  return name;
-}
+const urlOf = (database: string) => postgres.urlOf(database);
+const run = (database: string, statement: string) => postgres.run(database, statement);
+const createDatabase = () => postgres.createDatabase();
 
 async function dropDatabase(name: string): Promise<void> {
   await run("shop", `drop database ${name} with (force)`);
@@ -193,23 +157,4 @@ async function works(store: Store): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function serverAnswers(): Promise<void> {
-  const answers = () =>
-    run("shop", "select 1").then(
-      () => true,
-      () => false,
-    );
-  if (await eventually(answers, SERVICE_READY_TIMEOUT_MS)) return;
-  throw new Error(`Postgres does not answer; it printed ${await lab.docker("logs", "--tail", "5", "store-db")}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }

@@ -2,37 +2,14 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
 import { isRefusal } from "../../src/core/result.ts";
-import { append, room137 } from "../../src/room/record.ts";
-import { watch } from "../../src/room/watch.ts";
 import type { Decision, Person } from "../../src/room.ts";
-import {
-  alice,
-  bob,
-  carol,
-  type FakeRoom,
-  fakeRoom,
-  gib,
-  incidentWithPlan,
-  kinds,
-  person,
-} from "../fakes/fake-room.ts";
-import { threeSteps } from "../fakes/three-steps.ts";
+import { bob, carol, type FakeRoom, fakeRoom, gib, incidentWithPlan, kinds, person } from "../fakes/fake-room.ts";
+import { waitingPlan } from "../fakes/three-steps.ts";
 
 const approve = { verb: "approve" as const, reason: null };
 
-async function waiting(fake: FakeRoom, incidentId: string, quorum = 1): Promise<string> {
-  const plan = threeSteps(fake.host);
-  const target = { service: "web", symptom: "http-500" as const, host: null };
-  const expiresAtMs = fake.time.clock.nowMs() + 30 * 60_000;
-  const about = { proposedFor: alice.userId, breakGlass: true, undoOf: null };
-  await watch(fake.deps, incidentId);
-  await append(fake.deps, null, incidentId, [
-    { actor: room137, body: { kind: "opened", target, room: { channel: "C1", threadTs: "1.0" }, command: "" } },
-    { actor: room137, body: { kind: "investigating", hosts: ["h1"], again: false } },
-    { actor: room137, body: { kind: "plan-proposed", plan, expiresAtMs, quorum, ...about } },
-  ]);
-  return plan.hash;
-}
+const waiting = (fake: FakeRoom, incidentId: string, quorum = 1) =>
+  waitingPlan(fake, incidentId, { quorum, breakGlass: true });
 
 /** The store of one replica, each call of which is held back for a seeded number of turns. */
 function delayed(store: FakeRoom["store"], next: () => number): FakeRoom["store"] {

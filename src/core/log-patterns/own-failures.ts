@@ -83,28 +83,6 @@ export const ownFailurePatterns: readonly LogPattern[] = [
     "common wordings; sh and bash",
   ),
   wording(
-    "env-missing-pydantic",
-    "env-missing",
-    "python",
-    ["field required"],
-    /^\s*[Ff]ield required [[(]type=(?:missing|value_error\.missing)/,
-    "pydantic-settings; the field stands alone on the line before",
-  ),
-  wording(
-    "env-missing-fetch",
-    "env-missing",
-    null,
-    [
-      "key not found",
-      "missing value",
-      "undefined array key",
-      "could not resolve placeholder",
-      "environment variable not found",
-    ],
-    /key not found: :?"?(?<variable>[A-Z][A-Z0-9_]{2,64})"?|required key (?<variable2>[A-Z][A-Z0-9_]{2,64}) missing value|Undefined array key "(?<variable3>[A-Z][A-Z0-9_]{2,64})"|Could not resolve placeholder '(?<variable4>[A-Za-z][A-Za-z0-9_.-]{2,64})'|environment variable not found: (?<variable5>[A-Z][A-Z0-9_]{2,64})/,
-    "Ruby Hash#fetch; Go envconfig; PHP; Spring; Prisma",
-  ),
-  wording(
     "uncaught-python",
     "uncaught-exception",
     "python",

@@ -1,7 +1,7 @@
 import { current } from "../complaints.ts";
 import type { Edge, Finding } from "../diagnosis.ts";
 import { edgesFrom } from "../graph.ts";
-import type { SignalKind } from "../log-signals.ts";
+import type { LogSignal, SignalKind } from "../log-signals.ts";
 import { isAddress, isLoopback } from "../resolve.ts";
 import { hostFault, type Rule, weight } from "../rule.ts";
 import type { ContainerView, World } from "../world.ts";
@@ -51,11 +51,19 @@ function outsideFault(world: World, view: ContainerView, edge: Edge): Finding | 
     facts: edge.facts,
     witnesses: ["docker-logs", ...(view.probes.some((probe) => probe.value.failure === null) ? ["docker-list"] : [])],
     onsetMs: now[0]?.line.atMs ?? null,
-    weight: unnamed ? weight.hinted : weight.told,
+    weight: unnamed || isOnlyWarned(view, now) ? weight.hinted : weight.told,
     advice: [
       `Check ${edge.to.container} where it runs, or its status page; nothing on this host needs a restart. Give ${view.name} a short timeout and a fallback for it.`,
     ],
   });
+}
+
+/** Warnings of a program that answers, with no failed request beside them: it lives with that peer being away. */
+function isOnlyWarned(view: ContainerView, signals: readonly LogSignal[]): boolean {
+  const fails =
+    view.signals.some((signal) => signal.kind === "http-5xx") ||
+    view.probes.some((probe) => probe.value.failure !== null || (probe.value.httpStatus ?? 0) >= 500);
+  return !fails && signals.every((signal) => /\bwarn(?:ing)?\b/i.test(signal.line.text));
 }
 
 function isOutside(world: World, view: ContainerView, name: string): boolean {

@@ -40,6 +40,12 @@ describe("path-quality", () => {
     expect(conclude(slow(320, 300)).rootCause?.cause ?? "none").not.toBe("link-latency");
   });
 
+  it("does not take a busy host, or one moderately late connect, for a slow link", () => {
+    const busy = { ...slow(320, 2), facts: { load1: 9, cpus: 2 } };
+    expect(conclude(busy).rootCause?.cause ?? "none").not.toBe("link-latency");
+    expect(conclude(slow(120, 20)).rootCause?.cause ?? "none").not.toBe("link-latency");
+  });
+
   it("accuses the client that has used up its local ports, by its table and its words", () => {
     const connections = Array.from({ length: 100 }, (_, at) => ({
       address: "172.30.0.2",

@@ -223,7 +223,7 @@ export const judgedFirstCards: readonly Card[] = [
     family: "D",
     about: "the upstream was removed and created again at another address, without compose labels or settings",
     async inject(stage) {
-      const { edge, web, batch } = stage.names;
+      const { edge, web, worker } = stage.names;
       await stage.service(web, {});
       await stage.nginx(
         edge,
@@ -231,7 +231,7 @@ export const judgedFirstCards: readonly Card[] = [
       );
       await stage.until("the proxy works", async () => (await stage.get(edge, 80, "/"))?.status === 200);
       await stage.docker("rm", "--force", web);
-      await stage.run(batch, { command: ["sleep", "900"] });
+      await stage.run(worker, { command: ["sleep", "900"] });
       await stage.service(web, {});
       await pause(1_000);
       return {
