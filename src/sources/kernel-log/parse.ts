@@ -16,9 +16,10 @@ export function parseKernelLog(raw: string, clock: KernelClock = {}): KernelLog 
   const records = collectRecords(clock);
   const faults: KernelFault[] = [];
   let index = 0;
-  readLines(source, records.addTask, (line) => {
+  const torn = tornHead(source);
+  readLines(source, records.addTask, (line, start) => {
     index++;
-    const message = isKernels(line) ? readOomMessage(line.message) : null;
+    const message = isKernels(line) && !(torn && start === 0) ? readOomMessage(line.message) : null;
     if (message !== null) {
       records.add(message, { index, stamp: line.stamp, caller: line.caller, prefixed: line.prefixed });
       return message;
@@ -51,7 +52,7 @@ export function parseKernelLog(raw: string, clock: KernelClock = {}): KernelLog 
 function readLines(
   source: LogText,
   addTask: (task: OomTask) => void,
-  take: (line: LogicalLine) => OomMessage | null,
+  take: (line: LogicalLine, start: number) => OomMessage | null,
 ): void {
   const { text } = source;
   const nextHit = hitsFrom(text);
@@ -68,13 +69,36 @@ function readLines(
       at = end + 1;
       continue;
     }
-    const line = source.lineAt(startOf(text, hit));
-    const message = take(line);
+    const start = startOf(text, hit);
+    const line = source.lineAt(start);
+    const message = take(line, start);
     if (message?.kind === "table") row = rowReader(message.columns);
     else if (message !== null && TABLE_ENDS.has(message.kind)) row = null;
     if (message !== null) strangers = 0;
     at = line.end + 1;
   }
+}
+
+/**
+ * Whether the text begins in the middle of its first line. It shows where the lines behind it have a
+ * prefix and it has none, or where the kernel's capital letter is gone: what is left of its words would be told as a name
+ * or as another kind of kill. Bare messages cut inside a name cannot be told from whole ones.
+ */
+function tornHead(source: LogText): boolean {
+  const first = source.lineAt(0);
+  if (first.prefixed) return false;
+  return prefixedSoon(source, first.end + 1) || /^\s*(?:ut )?of memory|^\s*out of memory/.test(first.message);
+}
+
+/** Whether one of the next lines has a prefix; /dev/kmsg prints lines without one between its records. */
+function prefixedSoon(source: LogText, from: number): boolean {
+  let at = from;
+  for (let looked = 0; looked < HEAD_LINES && at < source.text.length; looked += 1) {
+    const line = source.lineAt(at);
+    if (line.prefixed) return true;
+    at = line.end + 1;
+  }
+  return false;
 }
 
 /** Where the first needle at or behind a place is, or null. Asked in the order of the text, it searches once. */
@@ -91,6 +115,8 @@ function hitsFrom(text: string): (at: number) => number | null {
 }
 
 const TABLE_ENDS = new Set<OomMessage["kind"]>(["summary", "choice", "killed", "invoked"]);
+
+const HEAD_LINES = 8;
 
 /** How many lines without a row end a table: other CPUs may print in between. */
 const MAX_STRANGERS = 64;

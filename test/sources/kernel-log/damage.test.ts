@@ -206,8 +206,12 @@ describe("wrapped, cut and dirty text", () => {
         (form, logName, share, tail) => {
           const { messages, truth } = write(form, one);
           const text = logOf(logName).write(messages);
-          const at = Math.floor(text.length * share);
-          expectNothingFalse(tail ? text.slice(at) : text.slice(0, at), truth);
+          const cut = Math.floor(text.length * share);
+          // A bare message cut inside its first word looks whole: "ava invoked oom-killer" could be a name.
+          const at = tail && logName === "bare messages" ? text.indexOf("\n", cut) + 1 : cut;
+          // A number cut behind one of its digits looks whole too.
+          const end = at - (/\d$/.test(text.slice(0, at)) ? (/\d+$/.exec(text.slice(0, at))?.[0].length ?? 0) : 0);
+          expectNothingFalse(tail ? text.slice(at) : text.slice(0, end), truth);
         },
       ),
       { numRuns: 600 },
