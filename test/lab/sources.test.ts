@@ -57,6 +57,7 @@ function everything(host: string, containers: ContainerInspect[]): PlannedRead[]
   const plain: PlannedSource[] = [
     "docker-info",
     "docker-list",
+    "docker-usage",
     "docker-volumes",
     "host-facts",
     "host-disk",
