@@ -65,7 +65,7 @@ export const journalEntries = 20_000; // ours: kept in memory, the file keeps al
 export const postsPerMinuteLinted = 5;
 export const ephemeralDecisionMs = 10 * 60_000;
 /** Top-level messages of a channel in the page's state: a page with ten thousand would crawl. */
-export const messagesShown = 200; // ours
+export const messagesShown = 1_200; // ours
 export const sseKeepAliveMs = 15_000;
 
 /** Calls per minute by tier [D apis/web-api/rate-limits]; only floors are published. */

@@ -39,7 +39,7 @@ export interface RoomState {
   userGroups: { id: string; handle: string; name: string; users: string[] }[];
   /** Channels that this actor may see: all public ones, and the private ones and DMs they are in. */
   channels: ChannelState[];
-  /** The newest 200 top-level messages per channel id, oldest first; replies sit in their parent. */
+  /** The newest 1,200 top-level messages per channel id, oldest first; replies sit in their parent. */
   messages: Record<string, MessageState[]>;
   /** Open modals of this actor, root first; the last one is on top. */
   modals: ViewState[];
