@@ -153,8 +153,7 @@ async function bringUp(state: LabState, log: (line: string) => void, engine: "au
     state.dockerSocket = present;
   }
   writeState(state);
-  const docker = dockerOf(state);
-  await ensureImage(docker, log);
+  await ensureImage(state.dockerSocket, log);
   const sshd = await oneMoreSshd(state, {});
   state.ssh = sshd;
 }

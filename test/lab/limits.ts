@@ -3,6 +3,8 @@
 export const COMMAND_TIMEOUT_MS = 120_000;
 export const COMMAND_OUTPUT_BYTES = 16 * 1024 * 1024;
 export const APT_TIMEOUT_MS = 600_000;
+/** An engine tries a registry that does not answer for minutes; without one debootstrap is quicker than that. */
+export const PULL_TIMEOUT_MS = 60_000;
 export const BOOTSTRAP_TIMEOUT_MS = 900_000;
 export const IMPORT_TIMEOUT_MS = 180_000;
 export const ENGINE_PROBE_TIMEOUT_MS = 5_000;
@@ -24,3 +26,6 @@ export const CRASH_LOOP_RESTARTS = 2;
 export const SLOTS = 24;
 /** A Unix socket path may hold 107 bytes; containerd's longest name below the lab's folder needs about 40. */
 export const DIR_PATH_BYTES = 60;
+
+/** One boot of the lab's machine, also where the processor has to be emulated. */
+export const VM_BOOT_TIMEOUT_MS = 240_000;
