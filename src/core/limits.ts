@@ -267,6 +267,9 @@ export const limits = {
   slackGroupCacheMs: 300_000,
   /** What another process took in is left to it for this long. */
   inboxLeaseMs: 120_000,
+  /** Requests worked on at once; one that takes longer than `inboxHandMs` no longer counts. */
+  inboxHands: 100,
+  inboxHandMs: 20_000,
   inboxMaxAgeMs: 3_600_000,
   outboxPollMs: 1_000,
   /** Rows in hand at once; most of them only wait for their turn. */

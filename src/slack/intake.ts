@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { limits } from "../core/limits.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { type EdgeMetrics, endsWithin, type Timers } from "./ports.ts";
@@ -48,13 +49,20 @@ export interface IntakeDeps {
  * work has ended. The ack never waits for the work.
  */
 export function createIntake(deps: IntakeDeps): Intake {
-  const state: State = { deps, running: new Set(), inHand: new Set(), closed: false };
+  const state: State = {
+    deps,
+    running: new Set(),
+    inHand: new Set(),
+    waiting: { byPeople: [], events: [] },
+    hands: limits.inboxHands,
+    closed: false,
+  };
   return {
     async accept(arrival) {
       if (state.closed) return "refused";
       const startMs = deps.clock.nowMs();
       const kind = kindOf(arrival.body);
-      const key = inboxKey(arrival);
+      const key = inboxKey(arrival, startMs);
       deps.metrics.count("slack_received", { kind });
       // Without any id there is nothing to dedupe by and nothing we listen to: `app_rate_limited` and the like.
       if (key === null) return (await acked(state, arrival)) ? "accepted" : "refused";
@@ -96,6 +104,10 @@ interface State {
   deps: IntakeDeps;
   running: Set<Promise<void>>;
   inHand: Set<string>;
+  /** Recorded and not begun yet. What a person typed or clicked goes first: an event has nobody looking at it. */
+  waiting: { byPeople: Work[]; events: Work[] };
+  /** How many more may be worked on at once. */
+  hands: number;
   closed: boolean;
 }
 
@@ -126,18 +138,41 @@ async function record(state: State, key: string, body: Record<string, unknown>):
   return true;
 }
 
+/** A flood waits in line as records, not as half-done work: ten thousand of those took half a gigabyte. */
 function begin(state: State, work: Work): void {
+  const { byPeople, events } = state.waiting;
+  (peoplesKinds.has(kindOf(work.body)) ? byPeople : events).push(work);
+  takeUp(state);
+}
+
+function takeUp(state: State): void {
+  while (state.hands > 0 && !state.closed) {
+    const work = state.waiting.byPeople.shift() ?? state.waiting.events.shift();
+    if (work === undefined) return;
+    state.hands -= 1;
+    const running = workOn(state, work).finally(() => state.running.delete(running));
+    state.running.add(running);
+  }
+}
+
+async function workOn(state: State, work: Work): Promise<void> {
   const { deps } = state;
-  const run = async () => {
-    try {
-      await deps.work(work);
-    } catch (error) {
-      deps.log.error({ err: error, key: work.key }, "a request from slack failed");
-    }
-    await forget(state, work.key);
+  let holds = true;
+  const release = () => {
+    if (holds) state.hands += 1;
+    holds = false;
+    takeUp(state);
   };
-  const running = run().finally(() => state.running.delete(running));
-  state.running.add(running);
+  // What hangs must not stand in the way of what comes after it.
+  const cancel = deps.timers.after(limits.inboxHandMs, release);
+  try {
+    await deps.work(work);
+  } catch (error) {
+    deps.log.error({ err: error, key: work.key }, "a request from slack failed");
+  }
+  await forget(state, work.key);
+  cancel();
+  release();
 }
 
 async function forget(state: State, key: string): Promise<void> {
@@ -203,14 +238,22 @@ function formAck(state: State, arrival: Arrival, form: boolean): Work["ack"] {
   };
 }
 
-/** The most lasting id a delivery has: an event keeps its id when it is delivered again in another envelope. */
-function inboxKey({ body, envelopeId }: Arrival): string | null {
+/**
+ * The most lasting id a delivery has: an event keeps its id when it is delivered again in another envelope. What a person
+ * did is named by its trigger and by what was done, so that no second thing is taken for the first. Slack's own sample of
+ * a submitted form has no trigger (docs reference/interaction-payloads/view_submission): the envelope names it then, and
+ * over HTTP, where what people do never comes twice, the moment it came.
+ */
+function inboxKey({ body, envelopeId }: Arrival, nowMs: number): string | null {
   if (typeof body["event_id"] === "string") return body["event_id"];
-  const [action] = Array.isArray(body["actions"]) ? body["actions"] : [];
-  const actionTs = typeof action?.action_ts === "string" ? action.action_ts : (body["action_ts"] ?? "");
-  if (typeof body["trigger_id"] === "string") return `${body["trigger_id"]}:${actionTs}`;
-  return body["event"] === undefined ? null : envelopeId;
+  const digest = createHash("sha256").update(JSON.stringify(body)).digest("hex").slice(0, 16);
+  if (typeof body["trigger_id"] === "string") return `${body["trigger_id"]}:${digest}`;
+  if (body["event"] !== undefined) return envelopeId ?? `event:${digest}`;
+  return peoplesKinds.has(kindOf(body)) ? (envelopeId ?? `${nowMs}:${digest}`) : null;
 }
+
+/** What Slack never delivers again by itself. */
+const peoplesKinds = new Set(["command", "block_actions", "view_submission", "message_action", "shortcut"]);
 
 function kindOf(body: Record<string, unknown>): string {
   if (typeof body["command"] === "string") return "command";

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { limits } from "../../src/core/limits.ts";
 import { Fault } from "../../src/core/result.ts";
 import { createRoomClock } from "../../src/local-room/clock.ts";
 import type { Store } from "../../src/ports.ts";
@@ -229,5 +230,28 @@ describe("duplicates", () => {
     await two.close();
     opened.length = 0;
     await store.close();
+  });
+});
+
+describe("a flood of mentions", () => {
+  it("waits as records in its own order, behind what a person types, and what hangs frees its place", async () => {
+    const open = await openIt();
+    const begun: string[] = [];
+    open.fake.answers.note = async (_incident, _by, text) => {
+      begun.push(text);
+      return await new Promise(() => {});
+    };
+    for (let n = 0; n < limits.inboxHands + 2; n += 1) {
+      open.slack.people.say("U0ANA", { channel, text: `@room137 note ${n}` });
+      await settle();
+    }
+    await until(open.clock, () => begun.length === limits.inboxHands);
+    expect(await ask(open)).toMatchObject({ ok: true });
+    expect((await open.store.documents("inbox")).length).toBe(limits.inboxHands + 3);
+    expect(open.fake.asks).toEqual([]);
+    await open.clock.advance(limits.inboxHandMs);
+    await until(open.clock, () => begun.length === limits.inboxHands + 2);
+    expect(open.fake.asks).toHaveLength(1);
+    expect(begun.slice(-2)).toEqual([`${limits.inboxHands}`, `${limits.inboxHands + 1}`]);
   });
 });
