@@ -41,5 +41,9 @@ export function removeMember(room: Room, channel: Channel, user: string): boolea
 export function archive(room: Room, channel: Channel, user: string): void {
   channel.archived = true;
   room.journal.changed("channel", { channel: channel.id });
-  emitEvent(room, { type: "channel_archive", channel: channel.id, user, event_ts: room.nextTs() }, channel);
+  emitEvent(
+    room,
+    { type: "channel_archive", channel: channel.id, user, is_moved: 0, event_ts: room.nextTs() },
+    channel,
+  );
 }

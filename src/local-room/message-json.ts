@@ -58,6 +58,7 @@ function botProfile(room: Room): JsonObject {
     deleted: false,
     updated: 0,
     team_id: world.team.id,
+    icons: {},
   };
 }
 
@@ -69,7 +70,8 @@ export function filesJson(room: Room, ids: readonly string[]): JsonObject[] {
 }
 
 export function fileJson(room: Room, file: StoredFile): JsonObject {
-  const link = `${room.url()}/files-pri/${room.world.team.id}-${file.id}/${encodeURIComponent(file.name)}`;
+  const { world } = room;
+  const link = `${room.url()}/files-pri/${world.team.id}-${file.id}/${encodeURIComponent(file.name)}`;
   return {
     id: file.id,
     created: file.createdSeconds,
@@ -78,17 +80,58 @@ export function fileJson(room: Room, file: StoredFile): JsonObject {
     title: file.title,
     mimetype: file.mimetype,
     filetype: file.snippetType ?? file.name.split(".").at(-1) ?? "text",
+    pretty_type: file.mimetype,
     user: file.user,
+    user_team: world.team.id,
+    editable: file.snippetType !== null,
     size: file.sizeBytes,
     mode: file.snippetType ? "snippet" : "hosted",
     is_external: false,
+    external_type: "",
     is_public: false,
+    public_url_shared: false,
+    display_as_bot: false,
+    username: "",
     url_private: link,
     url_private_download: link,
     permalink: `${room.url()}/files/${file.user}/${file.id}`,
-    channels: file.channels,
+    comments_count: 0,
+    is_starred: false,
+    shares: sharesJson(room, file),
+    ...sharedIn(room, file),
+    has_more_shares: false,
+    has_rich_preview: false,
+    file_access: "visible",
     ...(file.altText === null ? {} : { alt_txt: file.altText }),
   };
+}
+
+/** Ids of the places a file was shared in, by kind. */
+function sharedIn({ world }: Room, file: StoredFile): JsonObject {
+  const of = (type: string) => file.channels.filter((id) => world.channels.get(id)?.type === type);
+  return { channels: of("public"), groups: of("private"), ims: of("im") };
+}
+
+/** The messages that show a file, by channel. Empty until the share has happened, which is after the upload's answer. */
+function sharesJson({ world }: Room, file: StoredFile): JsonObject {
+  const shares: { public?: JsonObject; private?: JsonObject } = {};
+  for (const id of file.channels) {
+    const channel = world.channels.get(id);
+    const messages = (world.messages.get(id) ?? []).filter((message) => message.files.includes(file.id));
+    if (!channel || messages.length === 0) continue;
+    const kind = channel.type === "public" ? "public" : "private";
+    const share = {
+      reply_users: [],
+      reply_users_count: 0,
+      reply_count: 0,
+      channel_name: channel.name,
+      team_id: world.team.id,
+      share_user_id: file.user,
+    };
+    const found = messages.map(({ ts, threadTs }) => ({ ...share, ts, ...(threadTs ? { thread_ts: threadTs } : {}) }));
+    shares[kind] = { ...shares[kind], [id]: found };
+  }
+  return shares;
 }
 
 export const permalinkOf = (room: Room, message: Message) => {

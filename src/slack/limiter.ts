@@ -32,7 +32,6 @@ interface Bucket {
 interface Waiter {
   buckets: Bucket[];
   urgency: Urgency;
-  order: number;
   go: (granted: boolean) => void;
 }
 
@@ -40,7 +39,6 @@ interface Waiter {
 export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
   const bucketsOf = createBuckets(deps.clock);
   let waiting: Waiter[] = [];
-  let order = 0;
   let cancelWake = () => {};
 
   const pump = () => {
@@ -71,20 +69,21 @@ export function createLimiter(deps: { clock: Clock; timers: Timers }): Limiter {
         return Promise.resolve(true);
       }
       return new Promise((go) => {
-        waiting.push({ buckets: needed, urgency, order: order++, go });
-        waiting.sort((a, b) => rank[a.urgency] - rank[b.urgency] || a.order - b.order);
+        waiting.push({ buckets: needed, urgency, go });
+        // Stable: who came first stays first among equals.
+        waiting.sort((a, b) => rank[a.urgency] - rank[b.urgency]);
         pump();
       });
     },
     pause(place, forMs) {
       const [first] = bucketsOf(place);
-      if (first) first.pausedUntilMs = Math.max(first.pausedUntilMs, deps.clock.nowMs() + forMs);
+      first.pausedUntilMs = Math.max(first.pausedUntilMs, deps.clock.nowMs() + forMs);
     },
   };
 }
 
 /** The buckets a call draws from; the first is the one that a pause holds back. */
-function createBuckets(clock: Clock): (place: CallPlace) => Bucket[] {
+function createBuckets(clock: Clock): (place: CallPlace) => [Bucket, ...Bucket[]] {
   const buckets = new Map<string, Bucket>();
   const bucket = (name: string, capacity: number, perMs: number): Bucket => {
     const fresh = { capacity, perMs, tokens: capacity, atMs: clock.nowMs(), pausedUntilMs: 0 };
@@ -125,6 +124,9 @@ const unlistedPerMinute = 20;
 /** Share of a minute's calls that may go at once; with the rest spread evenly no minute has more than it may. */
 const burstShare = 0.3;
 
+/** A hair below 1: what the rounding of sums loses would otherwise wake the limiter for nothing. */
+const wholeToken = 1 - 1e-6;
+
 function take(needed: Bucket[]): void {
   for (const one of needed) one.tokens = Math.max(one.tokens - 1, -one.capacity);
 }
@@ -135,7 +137,5 @@ function waitMsOf(one: Bucket, nowMs: number): number {
   one.tokens = Math.min(one.capacity, one.tokens + gained);
   one.atMs = nowMs;
   const pausedMs = Math.max(0, one.pausedUntilMs - nowMs);
-  // A hair below 1 counts: what the rounding of sums loses would otherwise wake the limiter for nothing.
-  const emptyMs = one.tokens >= 1 - 1e-6 ? 0 : (1 - one.tokens) / one.perMs;
-  return Math.max(pausedMs, emptyMs);
+  return Math.max(pausedMs, (wholeToken - one.tokens) / one.perMs);
 }

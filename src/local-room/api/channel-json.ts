@@ -31,14 +31,26 @@ export function channelJson(room: Room, channel: Channel, withCount: boolean): J
     creator: channel.creator,
     is_archived: channel.archived,
     is_general: channel.name === "general",
+    unlinked: 0,
     is_shared: false,
     is_ext_shared: false,
     is_org_shared: false,
+    is_pending_ext_shared: false,
+    pending_shared: [],
+    pending_connected_team_ids: [],
+    shared_team_ids: [world.team.id],
     is_member: channel.members.has(world.botUserId),
     context_team_id: world.team.id,
-    topic: { value: channel.topic, creator: "", last_set: 0 },
-    purpose: { value: channel.purpose, creator: "", last_set: 0 },
+    updated: channel.createdSeconds * 1000,
+    topic: sayingJson(channel, channel.topic),
+    purpose: sayingJson(channel, channel.purpose),
     previous_names: [],
     ...(withCount ? { num_members: channel.members.size } : {}),
   };
 }
+
+/** A topic or purpose; nobody set an empty one. */
+const sayingJson = (channel: Channel, value: string): JsonObject =>
+  value === ""
+    ? { value, creator: "", last_set: 0 }
+    : { value, creator: channel.creator, last_set: channel.createdSeconds };

@@ -1,6 +1,7 @@
 import { emitEvent } from "../events.ts";
 import { historyNonMarketplace, pageMax } from "../limits.ts";
 import { messageJson } from "../message-json.ts";
+import type { JsonObject } from "../protocol.ts";
 import { channelTypeOf, findMessage, type Message, repliesOf } from "../world.ts";
 import { channelJson } from "./channel-json.ts";
 import { manageMethods } from "./channel-manage.ts";
@@ -137,7 +138,9 @@ function channelHistory(call: Call): Answer {
       message.ephemeralFor === null &&
       (message.threadTs === null || message.threadTs === message.ts || message.broadcast),
   );
-  return messagePage(call, all.toReversed(), {});
+  const pins = all.filter((message) => message.pinned).length;
+  const fields = { pin_count: pins, channel_actions_ts: null, channel_actions_count: 0 };
+  return messagePage(call, all.toReversed(), { fields });
 }
 
 function replies(call: Call): Answer {
@@ -157,7 +160,7 @@ function replies(call: Call): Answer {
 }
 
 /** The parent of a thread comes first on every page, as in conversations.replies. */
-function messagePage({ room, args }: Call, all: Message[], thread: { parent?: Message }): Answer {
+function messagePage({ room, args }: Call, all: Message[], more: { parent?: Message; fields?: JsonObject }): Answer {
   const oldest = text(args, "oldest") ?? "0";
   const latest = text(args, "latest");
   if (!isTs(oldest)) return fail("invalid_ts_oldest");
@@ -172,10 +175,11 @@ function messagePage({ room, args }: Call, all: Message[], thread: { parent?: Me
   const cut = page(room, { ...args, limit: Math.min(number(args, "limit") ?? cap, cap) }, within, cap);
   if (isFailure(cut)) return cut;
   const metadata = flag(args, "include_all_metadata") === true;
-  const shown = [...(thread.parent ? [thread.parent] : []), ...cut.items];
+  const shown = [...(more.parent ? [more.parent] : []), ...cut.items];
   return ok({
     messages: shown.map((message) => messageJson(room, message, { metadata })),
     has_more: cut.next !== "",
+    ...more.fields,
     ...(cut.next === "" ? {} : { response_metadata: { next_cursor: cut.next } }),
   });
 }

@@ -65,6 +65,13 @@ function byEmail({ room, args }: Call): Answer {
 function userJson(room: Room, user: SeedUser, withLocale: boolean): JsonObject {
   const mayEmail = room.manifest.botScopes.includes("users:read.email");
   const profile: JsonObject = {
+    title: "",
+    phone: "",
+    skype: "",
+    status_text: "",
+    status_emoji: "",
+    status_expiration: 0,
+    avatar_hash: "",
     real_name: user.realName,
     real_name_normalized: user.realName,
     display_name: user.name,
@@ -87,6 +94,7 @@ function userJson(room: Room, user: SeedUser, withLocale: boolean): JsonObject {
   if (user.deleted) return common;
   return {
     ...common,
+    color: "4bbe2e",
     real_name: user.realName,
     tz: user.tz,
     tz_label: user.tz,
@@ -97,6 +105,7 @@ function userJson(room: Room, user: SeedUser, withLocale: boolean): JsonObject {
     is_restricted: user.isGuest ?? false,
     is_ultra_restricted: false,
     is_email_confirmed: true,
+    who_can_share_contact_card: "EVERYONE",
     ...(withLocale ? { locale: user.locale ?? "en-US" } : {}),
   };
 }

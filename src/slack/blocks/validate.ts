@@ -148,9 +148,9 @@ function checkAttachments(attachments: readonly unknown[], context: Context, opt
 
 function checkView(view: Fields, context: Context, options: ValidateOptions): void {
   checkShape(view, view["type"] === "modal" ? MODAL_VIEW : HOME_VIEW, "/view", context);
-  if (view["blocks"] !== undefined) checkBlocks(view["blocks"], "/view/blocks", context, options);
-  const blocks: unknown[] = Array.isArray(view["blocks"]) ? view["blocks"] : [];
-  const asks = blocks.some((block) => isFields(block) && block["type"] === "input");
+  const blocks = view["blocks"];
+  if (blocks !== undefined) checkBlocks(blocks, "/view/blocks", context, options);
+  const asks = Array.isArray(blocks) && blocks.some((block) => isFields(block) && block["type"] === "input");
   if (view["type"] === "modal" && asks && view["submit"] === undefined) {
     context.report("missing_submit", "must define `submit` to use an `input` block in modals", "/view");
   }
@@ -182,15 +182,13 @@ function checkBlocks(blocks: unknown, at: string, context: Context, options: Val
 
 function checkBlock(block: unknown, at: string, context: Context, options: ValidateOptions): void {
   const type = isFields(block) ? block["type"] : undefined;
-  if (typeof type === "string" && Object.hasOwn(BLOCK_SURFACES, type)) {
-    const stands = BLOCK_SURFACES[type]?.includes(context.surface) ?? false;
-    if (!stands) {
-      context.report("unsupported_type", `unsupported type: ${type}`, at);
-      return;
-    }
-    if (type === "video" && options.scopes !== undefined && !options.scopes.includes("links.embed:write")) {
-      context.report("missing_scope", "missing scope: links.embed:write", at);
-    }
+  const surfaces = typeof type === "string" && Object.hasOwn(BLOCK_SURFACES, type) ? BLOCK_SURFACES[type] : undefined;
+  if (surfaces !== undefined && !surfaces.includes(context.surface)) {
+    context.report("unsupported_type", `unsupported type: ${type}`, at);
+    return;
+  }
+  if (type === "video" && options.scopes !== undefined && !options.scopes.includes("links.embed:write")) {
+    context.report("missing_scope", "missing scope: links.embed:write", at);
   }
   check(block, { is: "tagged", among: () => BLOCKS }, at, context);
 }
@@ -259,11 +257,9 @@ const NESTING: Readonly<Record<string, string>> = {
 
 function elementsIn(block: Fields, at: string): { element: Fields; pointer: string }[] {
   const lists = ["elements", "actions"].flatMap((name) => {
-    const list: unknown[] = Array.isArray(block[name]) ? block[name] : [];
-    return list.map((element, index) => ({
-      element,
-      pointer: `${at}/${name}/${index}`,
-    }));
+    const list = block[name];
+    if (!Array.isArray(list)) return [];
+    return list.map((element: unknown, index) => ({ element, pointer: `${at}/${name}/${index}` }));
   });
   const single = ["element", "accessory"].map((name) => ({
     element: block[name],

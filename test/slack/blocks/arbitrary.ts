@@ -1,7 +1,25 @@
 import fc from "fast-check";
+import {
+  actions,
+  bullets,
+  container,
+  context,
+  fields,
+  header,
+  preformatted,
+  richText,
+  section,
+  table,
+  taskCard,
+} from "../../../src/slack/blocks/build.ts";
+import { button, confirm } from "../../../src/slack/blocks/build-elements.ts";
+import { bold, code, data, dateTime, fmt, link } from "../../../src/slack/blocks/inline.ts";
+import { type MessageBlock, message } from "../../../src/slack/blocks/message.ts";
 
 /** 10,000 cases where there is time for them, 1,000 at a desk. */
-export const FC_RUNS = Number(process.env["ROOM137_FC_RUNS"] ?? (process.env["CI"] ? 10_000 : 1_000));
+export const runsIn = (env: NodeJS.ProcessEnv): number =>
+  Number(env["ROOM137_FC_RUNS"] ?? (env["CI"] ? 10_000 : 1_000));
+export const FC_RUNS = runsIn(process.env);
 
 const HOSTILE = [
   "<!channel>",
@@ -67,3 +85,64 @@ export const evidenceText: fc.Arbitrary<string> = fc
     { maxLength: 6 },
   )
   .map((pieces) => pieces.join(""));
+
+const makers: readonly ((text: string, other: string) => MessageBlock)[] = [
+  (text) => header(text),
+  (text, other) => section(fmt`Why: ${text} and ${bold(other)} in ${code(text)}`),
+  (text, other) =>
+    section(text, {
+      accessory: button({ text: other, actionId: "a", label: text }),
+    }),
+  (text, other) =>
+    fields([
+      [text, other],
+      ["State", data(text)],
+      ["When", dateTime(0)],
+    ]),
+  (text, other) => context([text, other, fmt`see ${link("https://room.example/i/1", text)}`]),
+  (text) => preformatted(text),
+  (text, other) => richText([fmt`${text}: ${code(other)}`]),
+  (text, other) => bullets([text, other]),
+  (text, other) =>
+    table(
+      ["a", "b"],
+      [
+        [text, other],
+        [other, text],
+      ],
+    ),
+  (text, other) => container(text, [section(other), preformatted(text)]),
+  (text, other) => taskCard({ id: "t", title: text, status: "complete", details: other }),
+];
+
+const block: fc.Arbitrary<MessageBlock> = fc
+  .tuple(fc.constantFrom(...makers), evidenceText, evidenceText)
+  .map(([make, text, other]) => make(text, other));
+
+const approve = (text: string): MessageBlock =>
+  actions([
+    button({
+      text: "Approve",
+      actionId: "approve",
+      value: "opaque",
+      style: "primary",
+      confirm: confirm({ title: text, text, confirm: "Approve", deny: "Back" }),
+    }),
+  ]);
+
+/** A message as the bot builds one, with evidence in every place that takes text. */
+export const anyMessage = fc
+  .tuple(
+    evidenceText,
+    fc.oneof(
+      { weight: 9, arbitrary: fc.array(block, { maxLength: 5 }) },
+      { weight: 1, arbitrary: fc.array(block, { minLength: 45, maxLength: 60 }) },
+    ),
+    evidenceText,
+  )
+  .map(([text, blocks, other]) =>
+    message({
+      text: fmt`web is down: ${text}`,
+      blocks: [...blocks, approve(other)],
+    }),
+  );

@@ -22,6 +22,7 @@ describe("hidden characters", () => {
     ["\u001b[31m", "\\x1b[31m"],
     ["\u0000", "\\x00"],
     ["\u0085", "\\x85"],
+    ["\u061c", "\\u061c"],
     ["\u202e", "\\u202e"],
     ["\u2066", "\\u2066"],
     ["\u200b", "\\u200b"],
@@ -50,6 +51,7 @@ describe("data in mrkdwn", () => {
     ["my_db and a*b*c", "my_db and a*b*c"],
     ["*bold*", "∗bold∗"],
     ["_private", "ˍprivate"],
+    ["a _b_ (_c_) 1_2", "a ˍbˍ (ˍcˍ) 1_2"],
     ["~gone~", "∼gone∼"],
     ["`rm`", "ˋrmˋ"],
     ["> quote", "› quote"],
@@ -83,6 +85,12 @@ describe("cutToLength", () => {
     expect(cut("🇩🇪🇫🇷🇯🇵", 8)).toBe("🇩🇪|");
     expect(cut("ae\u0301e\u0301", 4)).toBe("ae\u0301|");
     expect(cut("👍👍", 2)).toBe("…");
+    // Far from the start too, where only a window of the text is looked at.
+    for (const before of [127, 128, 129, 500]) {
+      const text = "x".repeat(before);
+      expect(cut(`${text}👩‍👩‍👧👩‍👩‍👧`, before + 12)).toBe(`${text}👩‍👩‍👧|`);
+      expect(cut(`${text}ae\u0301e\u0301`, before + 4)).toBe(`${text}ae\u0301|`);
+    }
   });
 
   it("cuts a pile of accents between code points when no grapheme ends near", () => {

@@ -60,6 +60,32 @@ describe("parseMrkdwn", () => {
     ],
     ["<!date^x^{date}|then>", [text("<!date^x^{date}|then>")]],
     [
+      "<!date^-1763683200^{date}>",
+      [{ kind: "date", unixSeconds: -1_763_683_200, format: "{date}", url: null, fallback: "" }],
+    ],
+    [
+      "<!date^1^{date}^http://x.example>",
+      [{ kind: "date", unixSeconds: 1, format: "{date}", url: "http://x.example", fallback: "" }],
+    ],
+    [
+      "<!date^1^{date}^javascript:https://x.example>",
+      [{ kind: "date", unixSeconds: 1, format: "{date}", url: null, fallback: "" }],
+    ],
+    ["<!date^1^{date}^>", [text("<!date^1^{date}^>")]],
+    ["<x!date^1^{date}>", [text("<x!date^1^{date}>")]],
+    ["<javascript:a//https://x.example|x>", [text("<javascript:a//https://x.example|x>")]],
+    ["<https://x.example a|x>", [text("<https://x.example a|x>")]],
+    ["<x mailto:a@x.example> <mailto:a b>", [text("<x mailto:a@x.example> <mailto:a b>")]],
+    ["<x@U0ABC> <@U0ABC!> <xhere> <here>", [text("<x@U0ABC> <@U0ABC!> <xhere> <here>")]],
+    ["<@U0ABC|>", [{ kind: "user", id: "U0ABC", label: null }]],
+    ["<http://x.example|>", [{ kind: "link", url: "http://x.example", label: "http://x.example" }]],
+    ["`(https://x.example)`", [{ kind: "code", children: [text("(https://x.example)")] }]],
+    ["a &gt;&gt;&gt; b &gt; c", [text("a >>> b > c")]],
+    ["&gt;a", [{ kind: "quote", children: [text("a")] }]],
+    ["a*b* c", [text("a*b* c")]],
+    ["*a* b*", [{ kind: "bold", children: [text("a")] }, text(" b*")]],
+    [":1234: :1st:", [{ kind: "emoji", name: "1234" }, text(" "), { kind: "emoji", name: "1st" }]],
+    [
       ":fire: :+1: 12:34:56 :100:",
       [
         { kind: "emoji", name: "fire" },
@@ -114,6 +140,7 @@ describe("parseMrkdwn", () => {
       "*a* <@U0ABC|ana> <#C0ABC> <!here> <https://x.example|x> `c` <!date^1^{date}|then> :eyes: <!subteam^S0ABC>";
     expect(textOf(parseMrkdwn(source))).toBe("a @ana #C0ABC @here x c then :eyes: @S0ABC");
     expect(textOf(parseMrkdwn("#ops\n&gt; q", { verbatim: false }))).toBe("#ops\nq");
+    expect(textOf(parseMrkdwn("_i_ ~s~ ```f```"))).toBe("i s f");
   });
 });
 
@@ -197,6 +224,32 @@ describe("notifications", () => {
       "user /attachments/1/fields/0/value",
       "everyone /attachments/1/blocks/0/text/text",
     ]);
+  });
+
+  it.each(["pretext", "title", "text", "fallback", "footer"])("looks into the %s of an attachment", (name) => {
+    const of = (value: string, more: object = {}): string[] =>
+      notifications({ attachments: [{ [name]: value }], ...more }).map(
+        ({ id, why, pointer }) => `${id} ${why} ${pointer}`,
+      );
+    expect(of("<@U0ABC>")).toEqual([`U0ABC mention /attachments/0/${name}`]);
+    expect(of("@here")).toEqual([`null auto-parse /attachments/0/${name}`]);
+    expect(of("@ana #ops")).toEqual([]);
+    expect(of("@ana #ops", { link_names: true })).toEqual([`ana link_names /attachments/0/${name}`]);
+  });
+
+  it("knows bare names of people in Markdown and in fields, and takes no channel for one", () => {
+    const payload = {
+      blocks: [{ type: "markdown", text: "@ana #ops" }],
+      attachments: [{ fields: [{ value: "@here #ops" }] }],
+    };
+    const found = (more: object): string[] =>
+      notifications({ ...payload, ...more }).map(({ who, id, why, pointer }) => `${who} ${id} ${why} ${pointer}`);
+    expect(found({})).toEqual(["here null auto-parse /attachments/0/fields/0/value"]);
+    expect(found({ link_names: true })).toEqual([
+      "user ana link_names /blocks/0/text",
+      "here null link_names /attachments/0/fields/0/value",
+    ]);
+    expect(notifications({ blocks: [mrkdwn("#ops")], link_names: true })).toEqual([]);
   });
 
   it("has nothing to say of what is no message", () => {

@@ -1,20 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import {
-  actions,
-  bullets,
-  container,
-  context,
-  fields,
-  header,
-  input,
-  preformatted,
-  richText,
-  section,
-  table,
-  taskCard,
-} from "../../../src/slack/blocks/build.ts";
-import { button, confirm, option, plainTextInput, staticSelect } from "../../../src/slack/blocks/build-elements.ts";
+import { fields, header, input, preformatted, section } from "../../../src/slack/blocks/build.ts";
+import { option, plainTextInput, staticSelect } from "../../../src/slack/blocks/build-elements.ts";
 import { home, modal } from "../../../src/slack/blocks/build-views.ts";
 import { countedLength } from "../../../src/slack/blocks/count.ts";
 import { degrade } from "../../../src/slack/blocks/degrade.ts";
@@ -26,19 +13,9 @@ import {
   plain,
   unescapeMrkdwn,
 } from "../../../src/slack/blocks/encode.ts";
-import {
-  bold,
-  code,
-  data,
-  dateTime,
-  fmt,
-  link,
-  type Rich,
-  toMrkdwn,
-  toPlain,
-} from "../../../src/slack/blocks/inline.ts";
+import { bold, code, data, fmt, link, type Rich, toMrkdwn, toPlain } from "../../../src/slack/blocks/inline.ts";
 import { LIMITS } from "../../../src/slack/blocks/limits.ts";
-import { type MessageBlock, message } from "../../../src/slack/blocks/message.ts";
+import { message } from "../../../src/slack/blocks/message.ts";
 import { type MrkdwnNode, notifications, parseMrkdwn } from "../../../src/slack/blocks/mrkdwn.ts";
 import {
   RENDER_ATTRIBUTES,
@@ -50,75 +27,15 @@ import {
   toHtml,
 } from "../../../src/slack/blocks/render.ts";
 import { validateMessage, validateView } from "../../../src/slack/blocks/validate.ts";
-import { evidenceText, FC_RUNS } from "./arbitrary.ts";
+import { anyMessage, evidenceText, FC_RUNS, runsIn } from "./arbitrary.ts";
 
 // Ten thousand cases on a shared machine take longer than the default.
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 480_000 });
 const RUNS = { numRuns: FC_RUNS };
 const VIEWER = { timeZone: "Europe/Berlin", nowMs: 1_795_000_000_000 };
 const NEWER = ["container", "table", "task_card"];
 
-const makers: readonly ((text: string, other: string) => MessageBlock)[] = [
-  (text) => header(text),
-  (text, other) => section(fmt`Why: ${text} and ${bold(other)} in ${code(text)}`),
-  (text, other) =>
-    section(text, {
-      accessory: button({ text: other, actionId: "a", label: text }),
-    }),
-  (text, other) =>
-    fields([
-      [text, other],
-      ["State", data(text)],
-      ["When", dateTime(0)],
-    ]),
-  (text, other) => context([text, other, fmt`see ${link("https://room.example/i/1", text)}`]),
-  (text) => preformatted(text),
-  (text, other) => richText([fmt`${text}: ${code(other)}`]),
-  (text, other) => bullets([text, other]),
-  (text, other) =>
-    table(
-      ["a", "b"],
-      [
-        [text, other],
-        [other, text],
-      ],
-    ),
-  (text, other) => container(text, [section(other), preformatted(text)]),
-  (text, other) => taskCard({ id: "t", title: text, status: "complete", details: other }),
-];
-
-const block: fc.Arbitrary<MessageBlock> = fc
-  .tuple(fc.constantFrom(...makers), evidenceText, evidenceText)
-  .map(([make, text, other]) => make(text, other));
-
-const approve = (text: string): MessageBlock =>
-  actions([
-    button({
-      text: "Approve",
-      actionId: "approve",
-      value: "opaque",
-      style: "primary",
-      confirm: confirm({ title: text, text, confirm: "Approve", deny: "Back" }),
-    }),
-  ]);
-
-const anyMessage = fc
-  .tuple(
-    evidenceText,
-    fc.oneof(
-      { weight: 9, arbitrary: fc.array(block, { maxLength: 5 }) },
-      { weight: 1, arbitrary: fc.array(block, { minLength: 45, maxLength: 60 }) },
-    ),
-    evidenceText,
-  )
-  .map(([text, blocks, other]) =>
-    message({
-      text: fmt`web is down: ${text}`,
-      blocks: [...blocks, approve(other)],
-    }),
-  );
-
-describe("any evidence text", () => {
+describe(`any evidence text, ${FC_RUNS} cases`, () => {
   it("becomes a message that Slack takes, inside the budget, and that notifies nobody", () => {
     fc.assert(
       fc.property(anyMessage, ({ text, blocks }) => {
@@ -207,7 +124,7 @@ describe("any evidence text", () => {
   });
 });
 
-describe("encoders", () => {
+describe(`encoders, ${FC_RUNS} cases`, () => {
   it("escaping round-trips", () => {
     fc.assert(
       fc.property(evidenceText, (text) => {
@@ -283,6 +200,12 @@ describe("encoders", () => {
       RUNS,
     );
   });
+});
+
+it("runs ten thousand cases of every property in CI", () => {
+  expect([runsIn({ CI: "true" }), runsIn({}), runsIn({ CI: "true", ROOM137_FC_RUNS: "25" })]).toEqual([
+    10_000, 1_000, 25,
+  ]);
 });
 
 it("counts nothing that people cannot read", () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { refusal, validateBlocks, validateMessage, validateView } from "../../../src/slack/blocks/validate.ts";
+import {
+  refusal,
+  type Violation,
+  validateBlocks,
+  validateMessage,
+  validateView,
+} from "../../../src/slack/blocks/validate.ts";
 
 const plain = (text: string): object => ({ type: "plain_text", text });
 const button = (fields: object = {}): object => ({ type: "button", text: plain("b"), ...fields });
@@ -7,9 +13,9 @@ const actions = (...elements: unknown[]): object => ({ type: "actions", elements
 const input = (element: object): object => ({ type: "input", label: plain("l"), element });
 const modal = (fields: object = {}): object => ({ type: "modal", title: plain("t"), blocks: [], ...fields });
 
-/** "message [json-pointer:…]" of everything that is wrong. */
-function wrong(violations: readonly { message: string; pointer: string }[]): string[] {
-  return violations.map(({ message, pointer }) => `${message} @ ${pointer}`);
+/** "code: message @ pointer" of everything that is wrong. */
+function wrong(violations: readonly Violation[]): string[] {
+  return violations.map(({ code, message, pointer }) => `${code}: ${message} @ ${pointer}`);
 }
 const inMessage = (...blocks: unknown[]): string[] => wrong(validateBlocks(blocks, "message"));
 const inModal = (...blocks: unknown[]): string[] => wrong(validateBlocks(blocks, "modal"));
@@ -61,7 +67,7 @@ describe("surfaces", () => {
 
   it.each(Object.keys(samples))("%s stands where Slack lets it", (type) => {
     const sample = samples[type];
-    const refused = [`unsupported type: ${type} @ /blocks/0`];
+    const refused = [`unsupported_type: unsupported type: ${type} @ /blocks/0`];
     const onMessages = everywhere.includes(type) || messagesOnly.includes(type);
     expect(inMessage(sample)).toEqual(onMessages ? [] : refused);
     expect(inHome(sample)).toEqual(everywhere.includes(type) ? [] : refused);
@@ -72,24 +78,28 @@ describe("surfaces", () => {
     const options = { unsupportedTypes: ["table", "container"] };
     const nested = { type: "container", title: plain("t"), child_blocks: [samples["table"]] };
     expect(wrong(validateBlocks([samples["table"], nested], "message", options))).toEqual([
-      "unsupported type: table @ /blocks/0",
-      "unsupported type: container @ /blocks/1",
+      "unsupported_type: unsupported type: table @ /blocks/0",
+      "unsupported_type: unsupported type: container @ /blocks/1",
     ]);
     expect(wrong(validateBlocks([nested], "message", { unsupportedTypes: ["table"] }))).toEqual([
-      "unsupported type: table @ /blocks/0/child_blocks/0",
+      "unsupported_type: unsupported type: table @ /blocks/0/child_blocks/0",
     ]);
   });
 
   it("video needs its scope, files are asked for in modals only, response URLs too", () => {
     const scopes = ["chat:write"];
     expect(wrong(validateBlocks([samples["video"]], "message", { scopes }))).toEqual([
-      "missing scope: links.embed:write @ /blocks/0",
+      "missing_scope: missing scope: links.embed:write @ /blocks/0",
     ]);
     expect(validateBlocks([samples["video"]], "message", { scopes: ["links.embed:write"] })).toEqual([]);
-    expect(inMessage(input({ type: "file_input" }))).toEqual(["unsupported type: file_input @ /blocks/0/element"]);
+    expect(inMessage(input({ type: "file_input" }))).toEqual([
+      "unsupported_type: unsupported type: file_input @ /blocks/0/element",
+    ]);
     expect(inModal(input({ type: "file_input" }))).toEqual([]);
     const select = { type: "conversations_select", response_url_enabled: true };
-    expect(inHome(input(select))).toEqual(["invalid additional property: response_url_enabled @ /blocks/0/element"]);
+    expect(inHome(input(select))).toEqual([
+      "unknown_property: invalid additional property: response_url_enabled @ /blocks/0/element",
+    ]);
     expect(inModal(input(select))).toEqual([]);
   });
 });
@@ -128,9 +138,49 @@ describe("messages", () => {
     expect(error({ text: "x", blocks: [long, long, long, long, long, {}] })).toBe("invalid_blocks");
   });
 
+  const missing = "no_text: must define `text`, `blocks` or `attachments` @ ";
+  const both = "markdown_text_conflict: `markdown_text` cannot be used with `text` or `blocks` @ /markdown_text";
+  const cases: readonly (readonly [name: string, payload: unknown, expected: readonly string[]])[] = [
+    ["no object", null, ["invalid_type: must provide an object @ "]],
+    ["a list", [], ["invalid_type: must provide an object @ "]],
+    ["nothing in it", {}, [missing]],
+    ["a text that is a number", { text: 5 }, ["invalid_type: must provide a string @ /text", missing]],
+    [
+      "a text that is a long list",
+      { text: Array(5_000).fill("x") },
+      ["invalid_type: must provide a string @ /text", missing],
+    ],
+    [
+      "Markdown that is a number",
+      { text: "", markdown_text: 5 },
+      ["invalid_type: must provide a string @ /markdown_text", missing],
+    ],
+    ["Markdown beside an empty text", { text: "", markdown_text: "x" }, []],
+    ["Markdown beside an empty list of blocks", { markdown_text: "x", blocks: [] }, []],
+    ["Markdown beside a text", { text: "x", markdown_text: "x" }, [both]],
+    ["Markdown beside blocks", { markdown_text: "x", blocks: [{ type: "divider" }] }, [both]],
+    [
+      "attachments that are no list",
+      { text: "x", attachments: {} },
+      ["invalid_type: must provide an array @ /attachments"],
+    ],
+    [
+      "an attachment that is no object",
+      { text: "x", attachments: [{}, 3] },
+      ["invalid_type: must provide an object @ /attachments/1"],
+    ],
+    ["blocks that are no list", { blocks: "[]" }, ["invalid_blocks_format: must provide an array @ /blocks"]],
+  ];
+
+  it.each(cases)("%s", (_, payload, expected) => {
+    expect(wrong(validateMessage(payload, { strictText: true }))).toEqual(expected);
+  });
+
   it("are checked inside attachments", () => {
     const payload = { text: "x", attachments: [{}, { blocks: [{ type: "nope" }] }] };
-    expect(wrong(validateMessage(payload))).toEqual(["unsupported type: nope @ /attachments/1/blocks/0"]);
+    expect(wrong(validateMessage(payload))).toEqual([
+      "unsupported_type: unsupported type: nope @ /attachments/1/blocks/0",
+    ]);
   });
 
   it("are refused in the shape Slack uses", () => {
@@ -148,30 +198,96 @@ describe("messages", () => {
   });
 });
 
+describe("what stands in blocks", () => {
+  const select = (fields: object): object => ({
+    type: "section",
+    text: plain("x"),
+    accessory: { type: "static_select", options: [{ text: plain("a"), value: "a" }], ...fields },
+  });
+  const card = (fields: object): object => ({ type: "card", title: { type: "mrkdwn", text: "t" }, ...fields });
+  const task = { type: "task_card", task_id: "t", title: "t", status: "pending", block_id: "a" };
+
+  it("has ids of its own in carousels, plans and cards too", () => {
+    expect(inMessage({ type: "carousel", elements: [card({ block_id: "a" }), card({ block_id: "a" })] })).toEqual([
+      "duplicate_id: must have a unique `block_id`: a @ /blocks/0/elements/1/block_id",
+    ]);
+    expect(inMessage({ type: "plan", title: "p", tasks: [task, task] })).toEqual([
+      "duplicate_id: must have a unique `block_id`: a @ /blocks/0/tasks/1/block_id",
+    ]);
+    expect(inMessage(card({ actions: [button({ action_id: "a" }), button({ action_id: "a" })] }))).toEqual([
+      "duplicate_id: must have a unique `action_id`: a @ /blocks/0/actions/1/action_id",
+    ]);
+    const nested = [card({ actions: [button({ action_id: "a" }), button({ action_id: "a" })] })];
+    expect(inMessage({ type: "carousel", elements: nested })).toEqual([
+      "duplicate_id: must have a unique `action_id`: a @ /blocks/0/elements/0/actions/1/action_id",
+    ]);
+  });
+
+  it("has a block_id only where blocks stand", () => {
+    expect(inMessage({ type: "divider", block_id: "a" }, actions(button({ block_id: "a" })))).toEqual([
+      "unknown_property: invalid additional property: block_id @ /blocks/1/elements/0",
+    ]);
+  });
+
+  it("takes the focus once, in accessories too", () => {
+    const [on, off] = [select({ focus_on_load: true }), select({ focus_on_load: false })];
+    expect(inModal(off, on, off)).toEqual([]);
+    expect(inModal(on, off, input({ type: "plain_text_input", focus_on_load: true }), on)).toEqual([
+      "duplicate_focus: only one element may have `focus_on_load` @ /blocks/2/element/focus_on_load",
+      "duplicate_focus: only one element may have `focus_on_load` @ /blocks/3/accessory/focus_on_load",
+    ]);
+  });
+
+  it("is looked through even where a list is something else", () => {
+    expect(inMessage({ type: "container", title: plain("t"), child_blocks: "x" })).toEqual([
+      "invalid_type: must provide an array @ /blocks/0/child_blocks",
+    ]);
+    expect(inMessage(actions(null))).toEqual(["invalid_type: must provide an object @ /blocks/0/elements/0"]);
+  });
+
+  it("is refused once for one Markdown block that is too long", () => {
+    const markdown = { type: "markdown", text: "x".repeat(12_001) };
+    expect(wrong(validateBlocks([markdown], "message", { totalBudget: 100_000 }))).toEqual([
+      "too_long: must be less than 12001 characters @ /blocks/0/text",
+    ]);
+  });
+
+  it("needs a scope for video and for nothing else", () => {
+    expect(validateBlocks([{ type: "divider" }], "message", { scopes: [] })).toEqual([]);
+  });
+});
+
 describe("views", () => {
   it("need submit when they ask for something", () => {
     const asks = modal({ blocks: [input({ type: "plain_text_input" })] });
-    expect(wrong(validateView(asks))).toEqual(["must define `submit` to use an `input` block in modals @ /view"]);
+    expect(wrong(validateView(asks))).toEqual([
+      "missing_submit: must define `submit` to use an `input` block in modals @ /view",
+    ]);
     expect(validateView({ ...asks, submit: plain("Go") })).toEqual([]);
     expect(validateView({ type: "home", blocks: [input({ type: "plain_text_input" })] })).toEqual([]);
   });
 
   it("have their own fields, and no others", () => {
     expect(wrong(validateView(modal({ title: { type: "mrkdwn", text: "t" }, size: 3 })))).toEqual([
-      "unsupported type: mrkdwn @ /view/title",
-      "invalid additional property: size @ /view",
+      "unsupported_type: unsupported type: mrkdwn @ /view/title",
+      "unknown_property: invalid additional property: size @ /view",
     ]);
     expect(wrong(validateView({ type: "home", blocks: [], title: plain("t") }))).toEqual([
-      "invalid additional property: title @ /view",
+      "unknown_property: invalid additional property: title @ /view",
     ]);
     expect(wrong(validateView({ type: "modal" }))).toEqual([
-      "missing required field: title @ /view",
-      "missing required field: blocks @ /view",
+      "missing_field: missing required field: title @ /view",
+      "missing_field: missing required field: blocks @ /view",
     ]);
-    expect(wrong(validateView({ type: "drawer" }))).toEqual(["unsupported type: drawer @ /view"]);
-    expect(wrong(validateView({}))).toEqual(["missing required field: type @ /view"]);
-    expect(wrong(validateView("modal"))).toEqual(["must provide an object @ /view"]);
-    expect(wrong(validateView(modal({ blocks: 3 })))).toEqual(["must provide an array @ /view/blocks"]);
+    expect(wrong(validateView({ type: "home", blocks: [{ type: "alert", text: plain("x") }] }))).toEqual([
+      "unsupported_type: unsupported type: alert @ /view/blocks/0",
+    ]);
+    expect(wrong(validateView({ type: "drawer" }))).toEqual(["unsupported_type: unsupported type: drawer @ /view"]);
+    expect(wrong(validateView({}))).toEqual(["missing_field: missing required field: type @ /view"]);
+    expect(wrong(validateView("modal"))).toEqual(["invalid_type: must provide an object @ /view"]);
+    expect(wrong(validateView(modal({ blocks: 3 })))).toEqual([
+      "invalid_blocks_format: must provide an array @ /view/blocks",
+    ]);
     const full = modal({
       private_metadata: "",
       callback_id: "c",
