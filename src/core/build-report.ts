@@ -11,10 +11,13 @@ export function buildReport(
   diagnosis: Diagnosis,
   plan: RemediationPlan | null,
   timings: DiagnosisReport["timings"],
+  /** Facts that are shown beside the sentences, such as those of a chart. */
+  shown: readonly Fact[] = [],
 ): DiagnosisReport {
   const ledger = createLedger();
   const told = toldSentences(diagnosis, ledger);
   ledger.cite(diagnosis.symptomFacts);
+  ledger.cite(shown);
   return {
     schemaVersion: 1,
     service: diagnosis.target.service,
@@ -125,6 +128,22 @@ function createLedger(): Ledger {
   };
 }
 
+/** The numbers that facts have in a report. */
+export function citationsOf({ evidence }: Pick<DiagnosisReport, "evidence">, facts: readonly Fact[]): string[] {
+  return evidence
+    .filter((item) =>
+      facts.some(
+        ({ reading, container, text }) =>
+          reading.host === item.host &&
+          reading.source === item.source &&
+          reading.read === item.read &&
+          container === item.container &&
+          text === item.text,
+      ),
+    )
+    .map(({ id }) => id);
+}
+
 /** The sentence when each number in it stands in a cited fact; otherwise the plain words that need no number. */
 export function provenSentence(sentence: string, facts: readonly Fact[], plain: string): string {
   return unprovenNumbers(sentence, facts).length === 0 ? sentence : plain;
@@ -133,9 +152,17 @@ export function provenSentence(sentence: string, facts: readonly Fact[], plain: 
 /** Numbers of a sentence that no fact holds. A number inside a name (`web2`, `10.0.0.5`) belongs to the name. */
 export function unprovenNumbers(sentence: string, facts: readonly Fact[]): string[] {
   const proven = new Set(
-    facts.flatMap((fact) => numbersIn(`${fact.text} ${fact.container ?? ""} ${fact.reading.host}`)),
+    facts.flatMap((fact) => factNumbers(`${fact.text} ${fact.container ?? ""} ${fact.reading.host}`)),
   );
   return numbersIn(sentence).filter((number) => !proven.has(number));
+}
+
+/** A fact that holds `10.0.0.5:8080` proves the address alone and the port alone too. */
+function factNumbers(text: string): string[] {
+  return numbersIn(text).flatMap((number) => {
+    const place = /^((?:\d{1,3}\.){3}\d{1,3}):(\d{1,5})$/.exec(number);
+    return place === null ? [number] : [...place];
+  });
 }
 
 function numbersIn(text: string): string[] {

@@ -15,6 +15,7 @@ import type {
   ProbeResult,
   ProcessFacts,
   ProcessRow,
+  ProxyConfig,
   StatsSample,
   VolumeFacts,
 } from "./readings.ts";
@@ -43,6 +44,8 @@ export interface SourceValues {
   "http-probe": ProbeResult;
   "tcp-probe": ProbeResult;
   "tls-probe": ProbeResult;
+  /** What a proxy's own configuration files name. */
+  "proxy-config": ProxyConfig;
   "memory-series": MemorySeries;
 }
 

@@ -1,5 +1,6 @@
 import type { HostAction, StepState } from "./actions.ts";
 import type { Target } from "./diagnosis.ts";
+import type { MemoryCourse } from "./memory-course.ts";
 import type { RemediationPlan } from "./plan.ts";
 import type { DiagnosisReport } from "./report.ts";
 
@@ -24,7 +25,8 @@ export type EntryBody =
   | { kind: "opened"; target: Target; room: Room | null; command: string }
   | { kind: "room-posted"; channel: string; threadTs: string }
   | { kind: "investigating"; hosts: string[]; again: boolean }
-  | { kind: "diagnosed"; report: DiagnosisReport }
+  /** `memory` is there where the answer is about memory and its course was recorded; `cited` are its records. */
+  | { kind: "diagnosed"; report: DiagnosisReport; memory?: MemoryCourse & { cited: string[] } }
   | { kind: "investigation-failed"; reason: string; next: string }
   | {
       kind: "plan-proposed";

@@ -44,9 +44,19 @@ export const limits = {
   /** The kernel prints at most 1 kB a record; a journal entry as JSON with its fields is longer. */
   kernelLogLineChars: 65_536,
   logBytes: 1_000_000,
+  /** The largest page of a kernel that is met (arm64): limits are rounded to whole ones. */
+  largestPageBytes: 65_536,
   logLines: 1_000,
   logLineBytes: 4_096,
   probeBodyBytes: 4_096,
+  prometheusTimeoutMs: 2_000,
+  prometheusReplyBytes: 16_000_000,
+  /** One archive of a proxy's configuration, the files taken from it, and the upstreams kept of all. */
+  proxyConfigBytes: 262_144,
+  proxyConfigFiles: 100,
+  proxyUpstreams: 200,
+  /** Proxies whose files are read for one question: each file read is an event of the engine, which keeps few. */
+  proxiesRead: 3,
   eventsLookbackMs: 24 * 3_600_000,
   /** The engine remembers this many events (moby daemon/events/events.go, eventsLimit). */
   engineEvents: 256,
@@ -59,6 +69,8 @@ export const limits = {
   /** How far a kernel record may lie from the engine's `die`: the daemon waits for the log streams before it tells. */
   killBeforeDeathMs: 8_000,
   killAfterDeathMs: 2_000,
+  /** How late the engine may tell `die` after the end that its state names. */
+  lateDieMs: 60_000,
   /** A signal sent longer before the end, without a stop around it, did not cause it. */
   signalBeforeDeathMs: 30_000,
   /** The engine's own grace period and a little: a stop this long before a death would have been seen. */
@@ -95,6 +107,8 @@ export const limits = {
   longDelayRestarts: 8,
   /** A program that ran this long was past its start. */
   pastStartMs: 10_000,
+  /** What a proposed restart policy tries at most before a crash loop ends. */
+  policyRetries: 5,
   helperWindowMs: 30 * 60_000,
   /** Changes this long before the trouble are told beside the answer, and this many of them. */
   changeWindowMs: 60 * 60_000,
@@ -179,6 +193,10 @@ export const limits = {
   ioPressureFrom: 15,
   /** Lines of one message that a JSON logger wrapped into one line. */
   wrappedLines: 60,
+  /** A log line whose own stamp is this much older than its arrival was written then: more than time zones can differ. */
+  replayedLineMs: 26 * 3_600_000,
+  /** Connections that their clients left and a program never closed: from so many on it does not accept. */
+  abandonedFrom: 2,
   probePaths: 5,
   probePorts: 3,
   /** Score a finding needs to be accused; and when the probed paths answer. */
@@ -195,6 +213,8 @@ export const limits = {
   verificationDeadlineMs: 90_000,
   /** A raise below this factor is not worth a change in production. */
   leastRaise: 1.25,
+  /** A raise above this factor is a medium risk: it deserves a second look. */
+  bigRaise: 4,
   /** Share of the host's available memory that a raise may claim. */
   hostHeadroomShare: 0.8,
   listedIncidents: 50,
@@ -238,7 +258,11 @@ export const limits = {
   recordedEvents: 5_000,
   recordedGaps: 1_000,
   memoryPoints: 2_000,
+  /** Samples in the picture of a container's memory; the entry of the diagnosis keeps them. */
+  drawnPoints: 240,
   recordedTrimMs: 3_600_000,
+  /** A fault that stays is logged again after this long. */
+  sameFaultLogMs: 3_600_000,
 
   // people and rooms
   noteChars: 3_000,
@@ -264,6 +288,10 @@ export const limits = {
   slackInteractiveWaitMs: 2_000,
   /** Posts in one channel: Slack's 1 a second, with room for jitter on the way. */
   slackChannelSpacingMs: 1_050,
+  /** How often open Home tabs are compared with what they should show, for how long after they were opened, how many. */
+  slackBeatMs: 10_000,
+  homeWatchedMs: 30 * 60_000,
+  homesWatched: 50,
   slackGroupCacheMs: 300_000,
   /** What another process took in is left to it for this long. */
   inboxLeaseMs: 120_000,
@@ -281,6 +309,8 @@ export const limits = {
   outboxRetryMaxMs: 15_000,
   /** For what only a person can mend: an invitation, a token. */
   outboxBlockedRetryMs: 60_000,
+  /** What is being noted when the outbox stops has this long; a store that hangs must not keep the process. */
+  outboxLastWriteMs: 2_000,
   outboxGiveUpMs: 24 * 3_600_000,
   /** Edits of one message are told apart no finer than this. */
   editSpacingMs: 3_000,

@@ -23,10 +23,11 @@ export interface Shape {
 export function memoryShape(view: ContainerView, deaths: readonly Death[]): Shape | null {
   const last = deaths.at(-1) ?? null;
   if (last === null || last.atMs === null) return null;
-  return bySamples(view, last.atMs) ?? byRequests(view, deaths, last.atMs);
+  return sampledShape(view, last.atMs) ?? byRequests(view, deaths, last.atMs);
 }
 
-function bySamples(view: ContainerView, killedAtMs: number): Shape | null {
+/** The same by the recorded samples alone. */
+export function sampledShape(view: ContainerView, killedAtMs: number): Shape | null {
   const series = view.memory;
   if (series === null) return null;
   const startMs = runStart(view, killedAtMs);
@@ -60,7 +61,9 @@ function bySamples(view: ContainerView, killedAtMs: number): Shape | null {
   if (jumped || flat)
     return {
       kind: "spike",
-      because: `its memory was flat (from ${from}) and then jumped to the limit at once`,
+      because: jumped
+        ? `its memory jumped by ${humanBytes(steepest)} between two of ${points.length} samples`
+        : `its memory was flat, from ${from} to ${to} over ${points.length} samples, and then met the limit at once`,
       facts: sampled(": flat, then a jump"),
       witness: "memory-series",
     };

@@ -3,7 +3,7 @@
  *
  * A row's `key` names what it made: later rows point at it with `{ key }`, and it goes out as message metadata
  * (`room137_post`), by which a post whose answer was lost is found again. Rows of one `lane` leave in order, so give
- * every row of an incident the lane of its thread. Updates do not hold the lane back: of several that wait for one
+ * every row of an incident the lane of its thread, unless nothing must wait for it. Updates do not hold the lane back: of several that wait for one
  * message only the newest is sent.
  */
 export type Outgoing =
@@ -22,8 +22,16 @@ export type Outgoing =
   | { kind: "ephemeral"; userId: string; thread: MessageRef | null; text: string; blocks: readonly object[] }
   /** `text` becomes a file in the thread. `comment` is the mrkdwn line above it. */
   | { kind: "file"; thread: MessageRef | null; filename: string; title: string; text: string; comment: string | null }
-  /** Draws a person's Home tab anew. */
-  | { kind: "home"; userId: string };
+  /** `png` (base64) becomes a picture in the thread; `altText` says the same to who does not see it. */
+  | {
+      kind: "image";
+      thread: MessageRef | null;
+      filename: string;
+      title: string;
+      png: string;
+      altText: string;
+      comment: string;
+    };
 
 /** A message by the key of the row that posted it, or by its ts where it is not ours or was answered already. */
 export type MessageRef = { key: string } | { ts: string };
@@ -45,7 +53,7 @@ export function parseSent(result: string): Sent | null {
   return { channel: parsed["channel"], ts: typeof parsed["ts"] === "string" ? parsed["ts"] : null };
 }
 
-const kinds: string[] = ["post", "update", "ephemeral", "file", "home"] satisfies Outgoing["kind"][];
+const kinds: string[] = ["post", "update", "ephemeral", "file", "image"] satisfies Outgoing["kind"][];
 
 function parse(text: string): Record<string, unknown> | null {
   try {

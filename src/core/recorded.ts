@@ -1,4 +1,5 @@
-import type { DockerEvent, EventWindow } from "./readings.ts";
+import type { Reading } from "./evidence.ts";
+import type { DockerEvent, EventWindow, MemorySeries } from "./readings.ts";
 
 /** What the recorder has of one host. Times by the host's clock. */
 export interface Recording {
@@ -47,6 +48,24 @@ function completeSince(window: EventWindow, recording: Recording): number | null
   if (proven === null || recording.coveredUntilMs < proven || recording.sinceMs >= proven) return proven;
   const gapEnds = recording.gaps.filter((gap) => gap.fromMs < proven).map((gap) => gap.untilMs);
   return Math.min(proven, Math.max(window.sinceMs, recording.sinceMs, ...gapEnds));
+}
+
+/** Of several memory series of one container only the one with the most samples; everything else as it is. */
+export function longestSeries(readings: readonly Reading[]): Reading[] {
+  const longest = new Map<string, Reading>();
+  for (const reading of readings) {
+    const known = longest.get(placeOf(reading));
+    if (samplesOf(reading) > (known === undefined ? 0 : samplesOf(known))) longest.set(placeOf(reading), reading);
+  }
+  return readings.filter((reading) => samplesOf(reading) === 0 || longest.get(placeOf(reading)) === reading);
+}
+
+function placeOf({ host, containerId }: Reading): string {
+  return `${host} ${containerId}`;
+}
+
+function samplesOf({ source, outcome }: Reading): number {
+  return source === "memory-series" && outcome.status === "ok" ? (outcome.value as MemorySeries).points.length : 0;
 }
 
 /** The same event told twice, by the stream and by the engine's memory. */

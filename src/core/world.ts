@@ -3,7 +3,14 @@ import type { Fact, Reading, SourceName, SourceValues } from "./evidence.ts";
 import { limits } from "./limits.ts";
 import type { LogSignal } from "./log-signals.ts";
 import { readSignals } from "./log-signals.ts";
-import type { ContainerInspect, ContainerSummary, DockerEvent, HostFacts, ProbeResult } from "./readings.ts";
+import type {
+  ContainerInspect,
+  ContainerSummary,
+  DockerEvent,
+  HostFacts,
+  MemorySeries,
+  ProbeResult,
+} from "./readings.ts";
 
 /** A value together with the reading it came from, so that it can be cited. */
 export interface Seen<T> {
@@ -29,6 +36,7 @@ export interface ContainerView {
   image: Seen<SourceValues["docker-image"]> | null;
   process: Seen<SourceValues["process-facts"]> | null;
   memory: Seen<SourceValues["memory-series"]> | null;
+  proxy: Seen<SourceValues["proxy-config"]> | null;
   probes: Seen<ProbeResult>[];
   /** The engine's events about this container, oldest first. */
   events: DockerEvent[];
@@ -170,6 +178,8 @@ function coveredEvents(
 ): HostView["events"] {
   const startedAtMs = networks?.value.find((network) => network.name === "bridge")?.createdAtMs ?? null;
   if (events === null || startedAtMs === null || engine?.value.liveRestore !== false) return events;
+  // Podman has no daemon, and its default network bears the time of the question.
+  if (engine.value.kind === "podman") return events;
   if (events.value.events.length >= limits.engineEvents) return events;
   const completeSinceMs = Math.max(events.value.sinceMs, startedAtMs);
   return { reading: events.reading, value: { ...events.value, completeSinceMs } };
@@ -199,13 +209,21 @@ function containerViews(host: HostView, readings: readonly Reading[]): Container
       changes: of("docker-changes"),
       image: of("docker-image"),
       process: of("process-facts"),
-      memory: of("memory-series"),
+      proxy: of("proxy-config"),
+      memory: inHostTime(of("memory-series"), host.clockOffsetMs),
       probes: probesOf(host.name, summary.id, readings),
       events: (host.events?.value.events ?? []).filter(
         (event) => event.type === "container" && event.actorId === summary.id,
       ),
     };
   });
+}
+
+/** Samples carry our time; what happened to the container carries the host's. */
+function inHostTime(series: Seen<MemorySeries> | null, offsetMs: number): Seen<MemorySeries> | null {
+  if (series === null || offsetMs === 0) return series;
+  const points = series.value.points.map(({ atMs, bytes }) => ({ atMs: atMs + offsetMs, bytes }));
+  return { reading: series.reading, value: { ...series.value, points } };
 }
 
 function probesOf(host: string, containerId: string | null, readings: readonly Reading[]): Seen<ProbeResult>[] {

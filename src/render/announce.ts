@@ -6,6 +6,7 @@ import { bold, dateTime, fmt, type Rich } from "../slack/blocks/inline.ts";
 import type { Message } from "../slack/blocks/message.ts";
 import { diagnosisMessage } from "./diagnosis-message.ts";
 import { evidencePart } from "./evidence-list.ts";
+import { type DrawnMemory, memoryImage } from "./memory-image.ts";
 import { planCard } from "./plan-card.ts";
 import { rootMessage } from "./root-message.ts";
 import { brokenGlass, composeMessage, failedInvestigation, lineMessage, verifiedMessage } from "./thread-messages.ts";
@@ -20,11 +21,11 @@ import { plural, sentence, whoIs } from "./wording.ts";
 export function announce(incident: Incident, entry: TimelineEntry): OutboxRow[] {
   const { room } = incident;
   if (room === null) return [];
-  return say(incident, entry).map(({ key, outgoing }) => ({
+  return say(incident, entry).map(({ key, outgoing, lane }) => ({
     key,
     incidentId: incident.incidentId,
     channel: room.channel,
-    lane: incident.incidentId,
+    lane: lane ?? incident.incidentId,
     payload: JSON.stringify(outgoing),
     queuedAtMs: entry.atMs,
   }));
@@ -33,6 +34,8 @@ export function announce(incident: Incident, entry: TimelineEntry): OutboxRow[] 
 interface Said {
   key: string;
   outgoing: Outgoing;
+  /** Left out: the incident's own, in which every row waits for the one before. */
+  lane?: string;
 }
 
 function say(incident: Incident, entry: TimelineEntry): Said[] {
@@ -58,6 +61,7 @@ function say(incident: Incident, entry: TimelineEntry): Said[] {
       return [
         rootEdit(incident, entry),
         ...reply(incident, entry, "diagnosis", diagnosisMessage(body.report)),
+        ...memory(incident, entry, body.memory),
         ...evidence(incident, entry),
       ];
     case "investigation-failed":
@@ -312,6 +316,13 @@ function evidence(incident: Incident, entry: TimelineEntry): Said[] {
   const { as: _, ...file } = part;
   const key = `${incident.incidentId}:${entry.seq}:evidence`;
   return [{ key, outgoing: { kind: "file", thread: threadOf(incident), ...file } }];
+}
+
+/** In a lane of its own: a workspace that takes no files, or takes them late, must not hold the plan back. */
+function memory(incident: Incident, entry: TimelineEntry, course: DrawnMemory | undefined): Said[] {
+  if (course === undefined) return [];
+  const outgoing: Outgoing = { kind: "image", thread: threadOf(incident), ...memoryImage(course) };
+  return [{ key: `${incident.incidentId}:${entry.seq}:memory`, outgoing, lane: `${incident.incidentId}:pictures` }];
 }
 
 /** An incident that was asked for in a thread stays there; otherwise its root message is the thread's parent. */

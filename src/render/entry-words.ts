@@ -77,7 +77,7 @@ function runWords(body: Run): string {
     case "verified":
       return `${body.outcome}: ${[...body.probes, ...body.changes].join("; ")}`;
     case "note":
-      return `noted: ${body.text}`;
+      return `noted: ${body.text}${body.from === null ? "" : ` (from ${body.from})`}`;
     case "shared":
       return `shared ${body.what}`;
     case "closed":

@@ -129,6 +129,7 @@ export const sourceWords: Record<SourceName, string> = {
   "tcp-probe": "TCP probe",
   "tls-probe": "TLS probe",
   "memory-series": "memory over time",
+  "proxy-config": "proxy configuration",
 };
 
 /** `[e1] [e4]` with a space before it; nothing for no citation. */

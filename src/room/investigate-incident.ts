@@ -1,8 +1,9 @@
-import { buildReport } from "../core/build-report.ts";
+import { buildReport, citationsOf } from "../core/build-report.ts";
 import type { EntryBody } from "../core/incident.ts";
 import { limits } from "../core/limits.ts";
+import { memoryCourse } from "../core/memory-course.ts";
 import type { RemediationPlan } from "../core/plan.ts";
-import { propose } from "../core/propose.ts";
+import { propose, withPlanReason } from "../core/propose.ts";
 import type { Incident } from "../core/replay.ts";
 import type { Refusal } from "../core/result.ts";
 import type { Desk } from "./desk.ts";
@@ -33,9 +34,11 @@ async function tell(
   rival: Refusal | null,
 ): Promise<void> {
   const own = rival === null ? plan : null;
-  const report = buildReport(conclusion.diagnosis, own, timings);
+  const drawn = memoryCourse(conclusion);
+  const report = buildReport(withPlanReason(conclusion, desk.policy.actions), own, timings, drawn?.facts);
+  const memory = drawn === null ? {} : { memory: { ...drawn.course, cited: citationsOf(report, drawn.facts) } };
   await change(desk, incidentId, (incident) => {
-    const bodies: EntryBody[] = [{ kind: "diagnosed", report }];
+    const bodies: EntryBody[] = [{ kind: "diagnosed", report, ...memory }];
     if (own !== null) bodies.push(proposal(desk, incident, own, null));
     if (rival !== null) bodies.push({ kind: "refused", verb: "plan", code: rival.code, found: rival.found });
     const stillWanted = incident.state === "investigating";

@@ -15,7 +15,7 @@ export interface Outbox {
   start(): Promise<void>;
   /** Something was queued: do not wait for the next look. */
   wake(): void;
-  /** Sends what is queued until nothing is due or the deadline has passed, then stops. */
+  /** Sends what is queued until nothing is due or the deadline has passed, then stops; the store is free afterwards. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -34,18 +34,20 @@ export interface OutboxDeps {
   onSent(row: OutboxRow, sent: Sent): Promise<void>;
   /** A row cannot be sent until somebody mends something, or was given up. */
   onProblem(row: OutboxRow, problem: Problem, givenUp: boolean): void;
-  publishHome(userId: string): Promise<Problem | null>;
 }
 
 /**
  * Sends the outbox: lanes side by side, the rows of one lane strictly one after another. What fails for a while stays
  * first in its lane and is tried again; a post whose answer was lost is looked up before it is repeated.
  */
-export function createOutbox(deps: OutboxDeps): Outbox {
+export function createOutbox(given: OutboxDeps): Outbox {
+  const gate = createGate(given.store);
+  const onSent: OutboxDeps["onSent"] = (row, sent) => gate.pass(() => given.onSent(row, sent));
+  const deps = { ...given, store: gate.store, onSent };
   const content = createContentSender(deps);
   const edits = createEdits({ ...deps, content });
   const hand = createHand(deps.clock);
-  const send = createSend({ ...deps, content, stillClaimed: hand.isFresh }, edits);
+  const send = createSend({ ...deps, content, stillClaimed: (row) => phase !== "stopped" && hand.isFresh(row) }, edits);
   const pump = createPump(deps, hand, async (row) => {
     try {
       await settle(deps, row, await sendRow(deps, send, row));
@@ -82,6 +84,36 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       phase = "stopped";
       pump.stop();
       edits.stop();
+      await endsWithin(deps.timers, gate.close(), limits.outboxLastWriteMs);
+    },
+  };
+}
+
+/**
+ * The way to the store until the outbox has stopped. Whoever closes the store next must find nobody at it: what is under
+ * way is waited for, and a message that is still in the air then ends there. Its claim runs out, and the next start looks
+ * it up before it sends it again.
+ */
+function createGate(store: Store) {
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+  const pass = <T>(run: () => Promise<T>): Promise<T> => {
+    if (closed) return new Promise(() => {});
+    const running = run().finally(() => underWay.delete(running));
+    underWay.add(running);
+    return running;
+  };
+  return {
+    pass,
+    store: new Proxy(store, {
+      get: (target, name: keyof Store) => {
+        const method = target[name] as (...args: never[]) => Promise<unknown>;
+        return (...args: never[]) => pass(() => method(...args));
+      },
+    }),
+    async close(): Promise<void> {
+      closed = true;
+      await Promise.allSettled(underWay);
     },
   };
 }

@@ -1,5 +1,8 @@
 import { limits } from "../core/limits.ts";
 import { type MessageRef, type Outgoing, parseSent, type Sent } from "../core/outgoing.ts";
+import { section } from "./blocks/build.ts";
+import { code, fmt } from "./blocks/inline.ts";
+import { message } from "./blocks/message.ts";
 import { waitedTooLong } from "./clients.ts";
 import type { ContentSender } from "./content.ts";
 import type { Edits } from "./edits.ts";
@@ -33,11 +36,8 @@ export function createSend(deps: SendDeps, edits: Edits): (row: ClaimedRow, outg
       case "ephemeral":
         return await ephemeral(deps, row, outgoing);
       case "file":
+      case "image":
         return await file(deps, row, outgoing);
-      case "home": {
-        const problem = await deps.publishHome(outgoing.userId);
-        return problem?.kind === "retry" ? later(problem) : { sent: { channel: row.channel, ts: null } };
-      }
     }
   };
 }
@@ -94,13 +94,15 @@ async function ephemeral(
   return { sent: { channel: row.channel, ts: null } };
 }
 
+type Uploaded = Extract<Outgoing, { kind: "file" | "image" }>;
+
 /** In three steps; the file's id is kept, so that after a lost answer the same file is completed, never a second one. */
-async function file(deps: SendDeps, row: ClaimedRow, outgoing: Extract<Outgoing, { kind: "file" }>): Promise<Outcome> {
+async function file(deps: SendDeps, row: ClaimedRow, outgoing: Uploaded): Promise<Outcome> {
   const thread = await threadOf(deps, row, outgoing.thread);
   if ("outcome" in thread) return thread.outcome;
   const kept = await deps.store.document("slack-upload", row.key);
   const uploaded = kept === null ? await upload(deps, row, outgoing) : { fileId: kept.json };
-  if ("problem" in uploaded) return failed(deps, row, uploaded.problem);
+  if ("problem" in uploaded) return await unshared(deps, row, outgoing, thread.ts, uploaded.problem);
   const result = await deps.api.call(
     "files.completeUploadExternal",
     {
@@ -113,18 +115,42 @@ async function file(deps: SendDeps, row: ClaimedRow, outgoing: Extract<Outgoing,
   );
   // A file that was completed cannot be completed again: then the lost answer was a yes.
   const done = result.ok || (kept !== null && result.problem.code === "file_not_found");
-  if (!done) return failed(deps, row, result.problem);
+  if (!done) return await unshared(deps, row, outgoing, thread.ts, result.problem);
   await deps.store.deleteDocument("slack-upload", row.key);
   return { sent: { channel: row.channel, ts: null } };
+}
+
+/** Somebody waits for a file: where it will never come, the thread says so. A picture is an extra, and nobody does. */
+async function unshared(
+  deps: SendDeps,
+  row: ClaimedRow,
+  outgoing: Uploaded,
+  threadTs: string | null,
+  problem: Problem,
+): Promise<Outcome> {
+  const outcome = failed(deps, row, problem);
+  if (!("sent" in outcome) || outgoing.kind !== "file") return outcome;
+  const instead =
+    row.incidentId === null
+      ? fmt``
+      : fmt` ${code(`room137 timeline export ${row.incidentId} --format md`)} prints the timeline in a terminal.`;
+  const said = fmt`${outgoing.filename} could not be put here as a file: Slack said ${problem.code}. Its app needs the scope files:write.${instead}`;
+  const thread = threadTs === null ? {} : { thread_ts: threadTs };
+  await deps.content.send(message({ text: said, blocks: [section(said)] }), (content) =>
+    deps.api.call("chat.postMessage", { channel: row.channel, ...thread, ...quiet, ...content }, "bulk"),
+  );
+  return outcome;
 }
 
 async function upload(
   deps: SendDeps,
   row: ClaimedRow,
-  outgoing: Extract<Outgoing, { kind: "file" }>,
+  outgoing: Uploaded,
 ): Promise<{ fileId: string } | { problem: Problem }> {
-  const bytes = new TextEncoder().encode(outgoing.text === "" ? "(empty)\n" : outgoing.text);
-  const args = { filename: outgoing.filename, length: bytes.length };
+  const bytes = bytesOf(outgoing);
+  // With alt text on anything but an image Slack never shares the file (python-slack-sdk issue 1818).
+  const altText = outgoing.kind === "image" ? { alt_txt: outgoing.altText } : {};
+  const args = { filename: outgoing.filename, length: bytes.length, ...altText };
   const ticket = await deps.api.call("files.getUploadURLExternal", args, "bulk");
   if (!ticket.ok) return ticket;
   const sent = await deps.api.upload(String(ticket.data["upload_url"]), bytes);
@@ -132,6 +158,11 @@ async function upload(
   const fileId = String(ticket.data["file_id"]);
   await deps.store.putDocument("slack-upload", row.key, fileId, deps.clock.nowMs());
   return { fileId };
+}
+
+function bytesOf(outgoing: Uploaded): Uint8Array<ArrayBuffer> {
+  if (outgoing.kind === "image") return Uint8Array.from(Buffer.from(outgoing.png, "base64"));
+  return new TextEncoder().encode(outgoing.text === "" ? "(empty)\n" : outgoing.text);
 }
 
 /** The ts to answer to. What it answers to may be on its way still, or may never have come to be. */

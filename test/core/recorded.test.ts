@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Reading } from "../../src/core/evidence.ts";
 import type { DockerEvent, EventWindow } from "../../src/core/readings.ts";
-import { isKept, type Recording, widen } from "../../src/core/recorded.ts";
+import { isKept, longestSeries, type Recording, widen } from "../../src/core/recorded.ts";
 
 const event = (atMs: number, action = "die", actorId = "a"): DockerEvent => ({
   atMs,
@@ -23,6 +24,25 @@ const recording = (change: Partial<Recording> = {}): Recording => ({
   gaps: [],
   events: [event(200)],
   ...change,
+});
+
+describe("several recordings of memory", () => {
+  const series = (host: string, containerId: string, samples: number): Reading => {
+    const points = Array.from({ length: samples }, (_, at) => ({ atMs: at, bytes: 1 }));
+    const outcome = { status: "ok" as const, value: { points, limitBytes: null } };
+    return { source: "memory-series", host, containerId, read: `${samples}`, atMs: 0, sha256: "", outcome };
+  };
+
+  it("leave the fuller one of each container, and everything else as it is", () => {
+    const failed: Reading = {
+      ...series("h1", "a", 0),
+      containerId: null,
+      outcome: { status: "failed", code: "timeout", reason: "late", fix: null },
+    };
+    const readings = [series("h1", "a", 3), series("h2", "a", 1), failed, series("h1", "a", 9), series("h1", "a", 9)];
+    expect(longestSeries(readings).map(({ host, read }) => `${host} ${read}`)).toEqual(["h2 1", "h1 0", "h1 9"]);
+    expect(longestSeries(readings)).toContain(failed);
+  });
 });
 
 describe("a widened window", () => {

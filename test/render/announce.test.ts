@@ -40,7 +40,7 @@ describe.each(Object.entries(scenarios))("%s", (name, entries) => {
       const ref =
         outgoing.kind === "update"
           ? outgoing.message
-          : outgoing.kind === "post" || outgoing.kind === "file"
+          : outgoing.kind === "post" || outgoing.kind === "file" || outgoing.kind === "image"
             ? outgoing.thread
             : null;
       if (ref !== null && "key" in ref) expect(posted).toContain(ref.key);
@@ -63,6 +63,17 @@ describe("announce", () => {
     if (first?.body.kind !== "opened") throw new Error("the story begins with opened");
     const elsewhere = { ...first, body: { ...first.body, room: null } };
     expect(announce(replay([elsewhere]) as NonNullable<ReturnType<typeof replay>>, elsewhere)).toEqual([]);
+  });
+
+  it("puts the chart of an answer about memory into the thread, once, and lets nothing wait for it", () => {
+    const keys = said(scenarios["leak-with-chart"] as Entries).map(({ key, outgoing }) => `${key} ${outgoing.kind}`);
+    expect(keys.slice(-3)).toEqual([
+      "inc-7f3a:3:diagnosis post",
+      "inc-7f3a:3:memory image",
+      "inc-7f3a:3:evidence post",
+    ]);
+    const lanes = rowsOf(scenarios["leak-with-chart"] as Entries).slice(-3);
+    expect(lanes.map(({ lane }) => lane)).toEqual(["inc-7f3a", "inc-7f3a:pictures", "inc-7f3a"]);
   });
 
   it("mentions nobody but those a plan asks by name", () => {

@@ -1,5 +1,6 @@
 import type { TimelineEntry } from "../../src/core/incident.ts";
 import type { DiagnosisReport } from "../../src/core/report.ts";
+import type { DrawnMemory } from "../../src/render/memory-image.ts";
 import {
   ana,
   ben,
@@ -38,6 +39,31 @@ const crashLoopReport: DiagnosisReport = {
     },
   ],
   advice: ["A restart policy does not cure a limit that is too tight: every start meets the same limit again."],
+};
+
+const leakReport: DiagnosisReport = {
+  ...foundingReport,
+  rootCause: {
+    cause: "oom-leak",
+    host: "prod-1",
+    container: "db",
+    confidence: "confirmed",
+    summary:
+      "db leaks memory: its memory climbed from 40 MiB to 250 MiB over 43 samples, and the kernel killed it at its limit of 256 MiB (268435456 bytes)",
+    citations: ["e1", "e3", "e4"],
+  },
+  chain: [],
+  evidence: foundingReport.evidence.map((item) =>
+    item.id === "e4"
+      ? {
+          ...item,
+          container: "db",
+          source: "memory-series",
+          read: "the event recorder",
+          text: "43 samples from 40 MiB to 250 MiB, limit 256 MiB; steepest step 5 MiB: a climb",
+        }
+      : item,
+  ),
 };
 
 const inconclusive: DiagnosisReport = {
@@ -97,6 +123,29 @@ const noFault: DiagnosisReport = {
   evidence: foundingReport.evidence.slice(4),
   advice: [],
 };
+
+/** Memory of db up to its kill: 43 samples, climbing or flat. */
+export function courseOf(shape: "leak" | "spike"): DrawnMemory {
+  const killedAtMs = Date.UTC(2026, 0, 1, 2, 57);
+  const mib = 1024 ** 2;
+  return {
+    host: "prod-1",
+    container: "db",
+    points: Array.from({ length: 43 }, (_, at) => ({
+      atMs: killedAtMs - (43 - at) * 15_000,
+      bytes: (40 + (shape === "leak" ? 5 * at : 0)) * mib,
+    })),
+    limitBytes: 256 * mib,
+    startedAtMs: killedAtMs - 44 * 15_000,
+    killedAtMs,
+    shape,
+    words:
+      shape === "leak"
+        ? "its memory climbed from 40 MiB to 250 MiB over 43 samples"
+        : "its memory was flat, from 40 MiB to 40 MiB over 43 samples, and then met the limit at once",
+    cited: ["e4"],
+  };
+}
 
 /** Text as a compromised host would send it. */
 export const hostileText =
@@ -177,6 +226,10 @@ export const scenarios: Record<string, TimelineEntry[]> = {
     ...decision(),
     ...stepsDone(),
     verified("recovered"),
+  ]),
+  "leak-with-chart": story([
+    ...opening,
+    { body: { kind: "diagnosed", report: leakReport, memory: courseOf("leak") }, afterS: 1 },
   ]),
   "crash-loop-two-approvals": story([
     ...opening,

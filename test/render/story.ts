@@ -69,7 +69,7 @@ export const foundingReport: DiagnosisReport = {
       cause: "unknown-cause",
       container: "web",
       summary:
-        "web itself is healthy: GET /healthz on port 8000 answered 200; what fails is what it depends on, so restarting web changes nothing",
+        "web itself is healthy: GET /healthz on port 8000 answered 200; what its log complains of is what it depends on, so restarting web changes nothing",
       citations: ["e5", "e6"],
     },
   ],
@@ -134,13 +134,11 @@ export const foundingPlan: RemediationPlan = sealed({
       },
       title: "raise the memory limit of db from 256 MiB to 1 GiB, memory plus swap to 1 GiB",
       why: "peak use 256 MiB x 1.5 + 64 MiB overhead for PostgreSQL = 448 MiB; the kill at 256 MiB hides the true peak, so at least twice the limit; PostgreSQL should have at least 1 GiB; rounded up to 1 GiB",
-      command: "docker update --memory 1073741824 --memory-swap 1073741824 db",
     },
     {
       action: { action: "start", host: "prod-1", container: "db", containerId: dbId },
       title: "start db",
       why: "db is exited",
-      command: "docker start db",
     },
   ],
   preconditions: [

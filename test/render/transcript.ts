@@ -43,8 +43,9 @@ function rowText(row: OutboxRow): string {
     }
     case "file":
       return [`=== ${row.key} file ${outgoing.filename} (${outgoing.title})`, outgoing.text, ""].join("\n");
+    case "image":
+      return [`=== ${row.key} image ${outgoing.filename} (${outgoing.title})`, outgoing.comment, ""].join("\n");
     case "ephemeral":
-    case "home":
       return `=== ${row.key} ${outgoing.kind}`;
   }
 }

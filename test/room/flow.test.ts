@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import type { Reading } from "../../src/core/evidence.ts";
+import { askedAtMs, idOf } from "../core/scene.ts";
 import { alice, bob, fakeRoom, gib, incidentWithPlan, kinds } from "../fakes/fake-room.ts";
 
 it("goes from the question over the approval to a verified recovery, and records it before it is said", async () => {
@@ -45,4 +47,32 @@ it("goes from the question over the approval to a verified recovery, and records
   const queued = await store.unsent(50);
   expect(queued.map((row) => row.key)).toEqual([`${incidentId}:1`]);
   expect((await store.verifyAudit()).ok).toBe(true);
+});
+
+it("records the course of memory with an answer about memory, cited like every other fact", async () => {
+  const mib = 1024 ** 2;
+  const killedAtMs = askedAtMs - 180_000;
+  const points = Array.from({ length: 20 }, (_, at) => ({
+    atMs: killedAtMs - (20 - at) * 15_000,
+    bytes: (50 + at * 10) * mib,
+  }));
+  const series: Reading = {
+    source: "memory-series",
+    host: "h1",
+    containerId: idOf("db"),
+    read: "the event recorder",
+    atMs: askedAtMs,
+    sha256: "",
+    outcome: { status: "ok", value: { points, limitBytes: 256 * mib } },
+  };
+  const fake = await fakeRoom({ deps: { recorded: async () => [series] } });
+  const { incidentId } = await incidentWithPlan(fake);
+  const diagnosed = (await fake.room.entries(incidentId)).find(({ body }) => body.kind === "diagnosed")?.body;
+  if (diagnosed?.kind !== "diagnosed") throw new Error("not diagnosed");
+  expect(diagnosed.report.rootCause?.cause).toBe("oom-leak");
+  expect(diagnosed.memory).toMatchObject({ container: "db", shape: "leak", points });
+  const cited = diagnosed.report.evidence.filter(({ id }) => diagnosed.memory?.cited.includes(id));
+  expect(cited.map(({ source, text }) => [source, text])).toEqual([
+    ["memory-series", "20 samples from 50 MiB to 240 MiB, limit 256 MiB; steepest step 10 MiB: a climb"],
+  ]);
 });

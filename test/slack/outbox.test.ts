@@ -245,6 +245,63 @@ describe("the outbox", () => {
     expect([...open.slack.world.files.values()].filter((one) => one.completed)).toHaveLength(1);
   });
 
+  it("puts a picture into the thread once, though the answer was lost, and tells who does not see it", async () => {
+    open = await openEdge();
+    await say("root", "root", null);
+    open.slack.inject({ kind: "lost-answer", method: "files.completeUploadExternal", times: 1 });
+    const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0xff]).toString("base64");
+    const named = { filename: "memory-db.png", title: "Memory of db", altText: "Memory climbed to 256 MiB." };
+    await queue("memory", { kind: "image", thread: root, ...named, png, comment: "It climbed." });
+    await say("after");
+    await until(open.clock, () => texts().includes("after") && messagesIn(open, channel).length === 3);
+    await open.clock.advance(60_000);
+    await settle();
+    const shared = messagesIn(open, channel).filter((message) => message.files.length > 0);
+    expect(shared.map(({ text, threadTs }) => [text, threadTs])).toEqual([
+      ["It climbed.", messagesIn(open, channel)[0]?.ts],
+    ]);
+    const files = [...open.slack.world.files.values()].filter((one) => one.completed);
+    expect(files.map(({ mimetype, altText, title }) => [mimetype, altText, title])).toEqual([
+      ["image/png", "Memory climbed to 256 MiB.", "Memory of db"],
+    ]);
+    expect(Buffer.from(files[0]?.bytes ?? []).toString("base64")).toBe(png);
+  });
+
+  it("lets nothing of the thread wait for a picture that the workspace does not take", async () => {
+    open = await openEdge();
+    open.slack.inject({ kind: "api-error", method: "files.getUploadURLExternal", times: 50, error: "missing_scope" });
+    await say("root", "root", null);
+    const image: Outgoing = {
+      kind: "image",
+      thread: root,
+      filename: "memory.png",
+      title: "Memory",
+      altText: "Memory",
+      png: "iVBORw0KGgo=",
+      comment: "Memory",
+    };
+    const waiting = row("i-1", "memory", channel, image, open.clock.nowMs());
+    await open.edge.store.enqueue([{ ...waiting, lane: "i-1:pictures" }]);
+    await say("plan");
+    await until(open.clock, () => texts().includes("plan"));
+    expect(texts()).toEqual(["root", "plan"]);
+  });
+
+  it("says in the thread that a file will not come, and where its content is", async () => {
+    open = await openEdge();
+    open.slack.inject({ kind: "api-error", method: "files.getUploadURLExternal", times: 50, error: "missing_scope" });
+    await say("root", "root", null);
+    const file = { kind: "file", filename: "web.md", title: "web.md", text: "# web", comment: null } as const;
+    await queue("export", { ...file, thread: root });
+    await say("after");
+    await until(open.clock, () => texts().includes("after"));
+    expect(texts()).toHaveLength(3);
+    expect(texts()[1]).toMatch(/^web\.md could not be put here as a file: Slack said missing_scope\./);
+    expect(texts()[1]).toContain("room137 timeline export i-1 --format md");
+    expect(messagesIn(open, channel)[1]?.threadTs).toBe(messagesIn(open, channel)[0]?.ts);
+    expect(open.slack.ledgers().lint).toEqual([]);
+  });
+
   it("whispers to one person, and gives up when that person is not there", async () => {
     open = await openEdge();
     await queue("hint", { kind: "ephemeral", userId: "U0ANA", thread: null, text: "for you", blocks: [] });
