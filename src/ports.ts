@@ -2,6 +2,7 @@ import type { ApprovedPlan } from "./core/approve.ts";
 import type { AuditHead, AuditVerdict } from "./core/audit.ts";
 import type { FailureCode, Reading } from "./core/evidence.ts";
 import type { Actor, EntryBody, TimelineEntry } from "./core/incident.ts";
+import type { ProxyConfigPath } from "./core/proxy-kind.ts";
 import type { Incident } from "./core/replay.ts";
 
 /**
@@ -24,6 +25,8 @@ export type DockerRead =
   | { read: "stats"; id: string }
   | { read: "top"; id: string }
   | { read: "changes"; id: string }
+  /** Files of a container, from the closed list of places where a proxy keeps its configuration. */
+  | { read: "archive"; id: string; path: ProxyConfigPath }
   | { read: "networks" }
   | { read: "network"; id: string }
   | { read: "image"; id: string }

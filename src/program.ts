@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Config, type ConfigWorld, type HostConfig, parseHost, policyVersion } from "./config.ts";
+import { longestSeries } from "./core/recorded.ts";
 import { createHostDirectory, type ManagedHosts } from "./hosts/directory.ts";
 import { createHostPerformer } from "./hosts/perform.ts";
 import type { Announce, Clock, HostPerformer, HostReader, Log, Metrics, Scheduler, Store } from "./ports.ts";
@@ -12,6 +13,7 @@ import { surveyHosts } from "./room/survey.ts";
 import { createRoom, type Room } from "./room.ts";
 import { parseEvent } from "./sources/docker-events.ts";
 import { executeReads } from "./sources/gather.ts";
+import { createPrometheus } from "./sources/prometheus.ts";
 import { createRedactor, type Redactor } from "./sources/redact.ts";
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
@@ -27,13 +29,17 @@ export interface Parts {
   announce?: Announce;
   /** One host as a form gives it; problems instead when it may not be added. */
   parseHost?: (input: unknown) => HostConfig | string[];
+  /** What another program recorded: Prometheus, where one is configured. */
+  recorded?: Recorded;
 }
 
 export function assembleParts(config: Config): Parts {
   const clock = systemClock;
   const hosts = createHostDirectory({ hosts: config.hosts, clock });
   const redactor = redactorOf(config);
+  const { prometheus } = config;
   return {
+    ...(prometheus === null ? {} : { recorded: createPrometheus({ ...prometheus, clock, redactor }) }),
     config,
     hosts,
     clock,
@@ -68,12 +74,23 @@ export function assembleRoom(parts: Parts, more: RoomNeeds): Room {
     parseHost: (input) => parseHost(input, more.world),
     ...parts,
     ...more,
+    ...bothRecorded(parts.recorded, more.recorded),
     scheduler: systemScheduler,
     policyVersion: policyVersion(config),
     exporters,
     guardrails: (names) => surveyHosts(parts, names),
     newId: speakableId,
   });
+}
+
+/** Of each container the longer course of memory: one's own recording starts anew with every installation. */
+function bothRecorded(...given: (Recorded | undefined)[]): { recorded?: Recorded } {
+  const all = given.filter((one) => one !== undefined);
+  if (all.length === 0) return {};
+  return {
+    recorded: async (readings, nowMs) =>
+      longestSeries((await Promise.all(all.map((one) => one(readings, nowMs)))).flat()),
+  };
 }
 
 function redactorOf(config: Config): Redactor {

@@ -5,8 +5,9 @@ import { parse } from "yaml";
 import { runCli, type Terminal } from "../src/cli.ts";
 import { createCommands } from "../src/commands.ts";
 import { limits } from "../src/core/limits.ts";
+import { proxyConfigPaths } from "../src/core/proxy-kind.ts";
 import { commandForm, shellLine } from "../src/hosts/commands.ts";
-import { dockerPath } from "../src/hosts/docker.ts";
+import { dockerPath, podmanPath } from "../src/hosts/docker.ts";
 import type { DockerRead, ReadCommand } from "../src/ports.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -71,6 +72,7 @@ describe("the compose file", () => {
         security_opt: ["no-new-privileges:true"],
         pids_limit: expect.any(Number),
         mem_limit: expect.any(String),
+        ulimits: { core: 0 },
       });
       expect(service["privileged"] ?? false, name).toBe(false);
       expect(JSON.stringify(service["volumes"]), name).not.toContain("docker.sock");
@@ -109,16 +111,31 @@ describe("the host set-up", () => {
       { read: "image", id: `sha256:${id}` },
       { read: "volumes" },
       { read: "usage" },
+      ...Object.values(proxyConfigPaths)
+        .flat()
+        .map((path): DockerRead => ({ read: "archive", id, path })),
     ];
     const reading = filter.slice(filter.indexOf("frontend docker-read"), filter.indexOf("frontend docker-act"));
     const words = (pattern: RegExp) => [...reading.matchAll(pattern)].map((match) => match[1] ?? "");
     const exact = words(/acl listed path (.*)/g).flatMap((list) => list.split(" "));
-    const patterns = words(/acl (?:listed|top) path_reg (.*)/g).map((pattern) => new RegExp(pattern));
+    const patterns = words(/acl (?:listed|top|archive) path_reg (.*)/g).map((pattern) => new RegExp(pattern));
+    const proxied = words(/acl proxied query (.*)/g).flatMap((list) => list.split(" "));
+    expect(proxied).toHaveLength(reads.filter((read) => read.read === "archive").length);
     for (const read of reads) {
       const [path = "", query = ""] = (dockerPath(read) ?? "").split("?");
       expect(exact.includes(path) || patterns.some((pattern) => pattern.test(path)), path).toBe(true);
-      if (read.read === "top") expect(words(/acl columns query (.*)/g)).toEqual([query]);
+      if (read.read === "archive") expect(proxied).toContain(query);
+      if (read.read === "top") {
+        const podmans = (podmanPath(read) ?? "").split("?")[1];
+        expect(words(/acl columns query (.*)/g)).toEqual([query, podmans]);
+      }
     }
+  });
+
+  // Seen on Debian 12: HAProxy 2.6 opens a UDP socket to the host's name server, and the unit allows Unix sockets only.
+  it("keeps HAProxy from making a resolver of its own out of the host's settings", () => {
+    expect(filter).toMatch(/^resolvers default$/m);
+    expect(text("manifests/host-setup/room137-docker-filter.service")).toContain("RestrictAddressFamilies=AF_UNIX\n");
   });
 
   it("knows every command that room137 sends, and the sudoers line exactly the two that need root", () => {

@@ -1,5 +1,6 @@
 import type { Gap, Reading, SourceName } from "./evidence.ts";
 import { limits } from "./limits.ts";
+import type { DockerEvent } from "./readings.ts";
 import type { World } from "./world.ts";
 
 /** What a missing source weakens, in words for the person who reads the answer. */
@@ -19,6 +20,8 @@ const weakens: Partial<Record<SourceName, string>> = {
   "http-probe": "whether the service answers now was not seen",
   "tcp-probe": "whether the port answers now was not seen",
   "docker-networks": "who shares a network with whom is only known from the containers themselves",
+  "memory-series": "how memory grew before a kill is known only from what room137 itself recorded",
+  "proxy-config": "whom this proxy sends requests to is known only from its log and its connections",
   "host-processes": "processes outside containers were not seen",
 };
 
@@ -53,6 +56,7 @@ export function gapsOf(world: Pick<World, "readings" | "hosts">): Gap[] {
 function uncoveredEvents(world: Pick<World, "hosts">): Gap[] {
   return world.hosts.flatMap((host) => {
     const window = host.events?.value;
+    if (host.engine?.value.kind === "podman") return unrecordedStops(host.name, window?.events ?? []);
     const overflowed = window !== undefined && window.events.length >= limits.engineEvents;
     if (window === undefined || !overflowed || window.completeSinceMs === null) return [];
     const since = new Date(window.completeSinceMs).toISOString();
@@ -66,6 +70,23 @@ function uncoveredEvents(world: Pick<World, "hosts">): Gap[] {
       },
     ];
   });
+}
+
+/** Podman keeps all its events, but none of a stop made through its compatible socket (seen with 4.3.1). */
+function unrecordedStops(host: string, events: readonly DockerEvent[]): Gap[] {
+  const ended = events.some(
+    (event) => event.action === "die" && ["137", "143"].includes(event.attributes["exitCode"] ?? ""),
+  );
+  if (!ended) return [];
+  return [
+    {
+      source: "docker-events",
+      host,
+      reason: "Podman records no stop that was made through its Docker-compatible socket",
+      weakens: "a container that was stopped there looks like one that was killed from outside",
+      fix: null,
+    },
+  ];
 }
 
 function succeeded(readings: readonly Reading[], failed: Reading): boolean {

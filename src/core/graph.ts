@@ -27,7 +27,7 @@ export function isPeerSignal(signal: LogSignal): boolean {
  */
 export function dependencyEdges(scene: Scene): Edge[] {
   const edges = scene.containers.flatMap((view) => [
-    ...logEdges(scene, view),
+    ...withProxyConfig(logEdges(scene, view), proxyEdges(scene, view)),
     ...referenceEdges(scene, view),
     ...hostsEntryEdges(scene, view),
     ...connectionEdges(scene, view),
@@ -211,6 +211,32 @@ function referenceEdges(scene: Scene, view: ContainerView): Edge[] {
           : `Config.Cmd names ${place(reference)}`;
       return edge(view, targetOf(resolution, reference.host), "env", reference.port, [cite(inspect, text, view.name)]);
     });
+}
+
+/** What the configuration files of a proxy name, one edge a peer. */
+function proxyEdges(scene: Scene, view: ContainerView): Edge[] {
+  const { proxy } = view;
+  if (proxy === null) return [];
+  const peers = new Map<string, Edge>();
+  for (const { host, port, path, line } of proxy.value.upstreams) {
+    const resolution = bearerOf(scene, view, resolvePeer(scene, view, host, port), port);
+    if (resolution.kind !== "container" || peers.has(resolution.view.id)) continue;
+    const text = `${path} line ${line} names ${port === null ? host : `${host}:${port}`}`;
+    peers.set(
+      resolution.view.id,
+      edge(view, targetOf(resolution, host), "proxy-config", port, [cite(proxy, text, view.name)]),
+    );
+  }
+  return [...peers.values()];
+}
+
+/** A failing upstream that the configuration names too is one edge with both proofs. */
+function withProxyConfig(logged: Edge[], configured: Edge[]): Edge[] {
+  const same = (edge: Edge) =>
+    configured.find((other) => edge.proof === "proxy-config" && other.to.containerId === edge.to.containerId);
+  const joined = logged.map((edge) => ({ ...edge, facts: [...edge.facts, ...(same(edge)?.facts ?? [])] }));
+  const met = logged.map(same);
+  return [...joined, ...configured.filter((edge) => !met.includes(edge))];
 }
 
 /** A hosts entry is written for a peer; one whose name a running container bears too is the business of a rule. */

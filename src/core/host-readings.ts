@@ -101,6 +101,15 @@ export interface ProbeResult {
   } | null;
 }
 
+/** What the configuration files of a proxy name as its upstreams, as the files stand now. */
+export interface ProxyConfig {
+  kind: "nginx" | "haproxy" | "traefik" | "envoy" | "caddy";
+  files: string[];
+  upstreams: { path: string; line: number; host: string; port: number | null }[];
+  /** False when a file could not be read or was cut: then a name that is not here proves nothing. */
+  complete: boolean;
+}
+
 /** Samples kept by the event recorder, or read from Prometheus. */
 export interface MemorySeries {
   points: { atMs: number; bytes: number }[];

@@ -4,6 +4,7 @@ import { dependencyEdges } from "./graph.ts";
 import { personExecs } from "./hands.ts";
 import { limits } from "./limits.ts";
 import { probeReads } from "./probe-reads.ts";
+import { proxyKind } from "./proxy-kind.ts";
 import type { PlannedRead } from "./reads.ts";
 import { readKey } from "./reads.ts";
 import { removedImage } from "./removed.ts";
@@ -148,6 +149,7 @@ function detailReads(world: World): PlannedRead[] {
     ...world.hosts.flatMap((host) => manyContainerReads(world, host.name, views)),
     ...world.hosts.flatMap((host) => networkReads(host.name, views)),
     ...reached.flatMap((view) => insideReads(world, view)),
+    ...proxyReads(world, reached),
     ...resourceReads(world),
     ...volumeReads(world),
     ...reached.flatMap((view) => probeReads(world, view)),
@@ -262,6 +264,16 @@ function isTroubled(view: ContainerView): boolean {
 function isDatabase(world: World, view: ContainerView): boolean {
   const kind = serverKind(world, view) ?? startedAs(view);
   return kind === "postgres" || kind === "mysql";
+}
+
+/** What a reached proxy is configured to ask; its log names only the upstreams that fail. */
+function proxyReads(world: World, reached: ContainerView[]): PlannedRead[] {
+  const proxies = reached.flatMap((view): PlannedRead[] => {
+    const kind = proxyKind(world, view);
+    if (kind === null) return [];
+    return [{ host: view.host, source: "proxy-config", containerId: view.id, args: { kind } }];
+  });
+  return proxies.slice(0, limits.proxiesRead);
 }
 
 /** When a volume was made matters only where somebody misses what a database used to hold. */

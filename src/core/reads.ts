@@ -1,4 +1,5 @@
 import type { SourceName } from "./evidence.ts";
+import type { ProxyKind } from "./proxy-kind.ts";
 
 /**
  * What may be asked of a host: one entry a source. The pure core says which reads it wants as `PlannedRead` values, the
@@ -25,6 +26,8 @@ export interface ReadArgs {
   /** All networks are listed; those named here are also inspected, which alone tells the addresses in them. */
   "docker-networks": { inspectIds: string[] };
   "docker-image": { imageId: string };
+  /** Several small files of one container, from a closed list of paths. */
+  "proxy-config": { kind: ProxyKind };
   "docker-volumes": null;
   /** Makes the engine measure everything, so it is asked for only where its disk is full. */
   "docker-usage": null;

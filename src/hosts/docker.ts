@@ -1,12 +1,15 @@
 import http from "node:http";
 import { limits } from "../core/limits.ts";
+import { proxyConfigPaths } from "../core/proxy-kind.ts";
 import { Fault } from "../core/result.ts";
 import type { DockerRead } from "../ports.ts";
 import { createDockerAgent, createDockerSocket, type SocketWay } from "./docker-socket.ts";
 import { abortFailure, deadline, errorText, type Failure, failure, type HostLink } from "./link.ts";
 import { createSlots } from "./slots.ts";
 
-export type DockerAnswer = { ok: true; status: number; body: Buffer; truncated: boolean } | Failure;
+export type DockerAnswer =
+  | { ok: true; status: number; body: Buffer; truncated: boolean; fromPodman?: boolean }
+  | Failure;
 
 /** Reads of one engine, all by GET. Dockerode parses answers without a size limit, so reading does not use it. */
 export interface DockerReader {
@@ -24,22 +27,29 @@ export function createDockerReader(link: HostLink, socketPath: string): DockerRe
   // The agent's own maxSockets counts a connection only once it is made, so it does not hold back a burst.
   const slots = createSlots(limits.dockerSockets);
   const execSlots = createSlots(limits.dockerSocketsOverExec);
+  // Known from the first answer on.
+  let podman: boolean | null = null;
 
   return {
     way: socket.way,
     async read(read, signal) {
       const path = dockerPath(read);
       if (path === null) return failure("malformed", "not a name or id that the engine could know");
-      const maxBytes = read.read === "logs" ? limits.logBytes : limits.dockerReplyBytes;
+      const maxBytes = replyBytes(read);
       // Until the way is known it may turn out to be the narrow one, and sessions are kept once they are made.
       const queue = socket.way() === "direct" ? slots : execSlots;
       const release = await queue.acquire(signal ?? AbortSignal.timeout(limits.gatherDeadlineMs)).catch(() => null);
       if (!release) return failure("timeout", `GET ${path} waited too long for other reads of ${link.host}`);
       try {
-        const answer = await getRetried(agent, path, maxBytes, signal);
+        const ask = (asked: string) => getRetried(agent, asked, maxBytes, signal);
+        podman ??= read.read === "top" ? isPodman(await ask("/version")) : null;
+        if (podman === true) return await ask(podmanPath(read) ?? path);
+        const answer = await ask(path);
+        if (answer.ok) podman ??= isPodman(answer);
+        if (podman === true && podmanPath(read) !== null) return await ask(podmanPath(read) ?? path);
         // A host whose ps knows no such columns (BusyBox) answers 500; the engine's own default is better than nothing.
         const noColumns = read.read === "top" && answer.ok && answer.status >= 400 && answer.status !== 404;
-        return noColumns ? await getRetried(agent, path.replace(/\?.*$/, ""), maxBytes, signal) : answer;
+        return noColumns ? await ask(path.replace(/\?.*$/, "")) : answer;
       } finally {
         release();
       }
@@ -54,11 +64,20 @@ export function createDockerReader(link: HostLink, socketPath: string): DockerRe
 }
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,254}$/;
+/** A type holds until somebody casts; a file of a container is worth a second look. */
+const configPaths: readonly string[] = Object.values(proxyConfigPaths).flat();
 const topColumns = encodeURIComponent("-eo pid,ppid,uid,stat,rss,etimes,times,wchan:32,comm,args");
+const podmanColumns = encodeURIComponent("hpid,huser,state,rss,etime,time,comm,args");
+
+function replyBytes(read: DockerRead): number {
+  if (read.read === "logs") return limits.logBytes;
+  return read.read === "archive" ? limits.proxyConfigBytes : limits.dockerReplyBytes;
+}
 
 /** The request path (unversioned: the engine takes its newest API), or null for an id outside the pattern. */
 export function dockerPath(read: DockerRead): string | null {
   if ("id" in read && (!idPattern.test(read.id) || read.id.includes(".."))) return null;
+  if (read.read === "archive" && !configPaths.includes(read.path)) return null;
   switch (read.read) {
     case "version":
       return "/version";
@@ -82,6 +101,8 @@ export function dockerPath(read: DockerRead): string | null {
       return `/containers/${read.id}/top?ps_args=${topColumns}`;
     case "changes":
       return `/containers/${read.id}/changes`;
+    case "archive":
+      return `/containers/${read.id}/archive?path=${read.path}`;
     case "networks":
       return "/networks";
     case "network":
@@ -93,6 +114,21 @@ export function dockerPath(read: DockerRead): string | null {
     case "usage":
       return "/system/df";
   }
+}
+
+function isPodman(answer: DockerAnswer): boolean | null {
+  return answer.ok ? answer.fromPodman === true : null;
+}
+
+/**
+ * Where Podman's compatible socket must be asked otherwise (seen with 4.3.1). Its event file is no longer read once
+ * `until` has passed, so the past is asked for without an end. Docker's columns make it run `ps` inside the container,
+ * which nothing here may do; its own words for columns are read from outside.
+ */
+export function podmanPath(read: DockerRead): string | null {
+  if (read.read === "events") return `/events?stream=false&since=${seconds(read.sinceMs)}`;
+  if (read.read === "top" && dockerPath(read) !== null) return `/containers/${read.id}/top?ps_args=${podmanColumns}`;
+  return null;
 }
 
 /** Seconds with nine digits behind the point, which is what the engine's time filters take. */
@@ -144,6 +180,7 @@ export function getDocker(
         status: response.statusCode ?? 0,
         body: Buffer.concat(chunks),
         truncated,
+        fromPodman: response.headers["libpod-api-version"] !== undefined,
       });
       response.on("data", (chunk: Buffer) => {
         const room = maxBytes - bytes;

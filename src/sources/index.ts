@@ -19,6 +19,7 @@ import { hostProcesses } from "./host-processes.ts";
 import { kernelLog } from "./kernel-log.ts";
 import { httpProbe, tcpProbe, tlsProbe } from "./probes.ts";
 import { processFacts } from "./process-facts.ts";
+import { proxyConfig } from "./proxy-config.ts";
 import type { EvidenceSource } from "./reading.ts";
 
 /** Every source by its name; the type makes a missing one a compile error. */
@@ -42,6 +43,7 @@ export const sources: { readonly [S in PlannedSource]: EvidenceSource<S> } = {
   "host-clock": hostClock,
   "host-processes": hostProcesses,
   "process-facts": processFacts,
+  "proxy-config": proxyConfig,
   "http-probe": httpProbe,
   "tcp-probe": tcpProbe,
   "tls-probe": tlsProbe,

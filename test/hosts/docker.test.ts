@@ -71,6 +71,13 @@ describe("a request path", () => {
     ]);
   });
 
+  it("takes files of a container only from the places where a proxy keeps its configuration", () => {
+    const path = "/etc/nginx/conf.d";
+    expect(dockerPath({ read: "archive", id: "web", path })).toBe("/containers/web/archive?path=/etc/nginx/conf.d");
+    for (const other of ["/etc/shadow", "/", "/etc/nginx/conf.d/../../shadow", "/etc/nginx/nginx.conf&path=/etc"])
+      expect(dockerPath({ read: "archive", id: "web", path: other as typeof path })).toBeNull();
+  });
+
   it.each(["", "../info", "a/../b", "a b", "a?b", "a#b", "a%2f", "-a", "a\r\nX: y"])("is not made of %j", (id) => {
     expect(dockerPath({ read: "inspect", id })).toBeNull();
   });
@@ -151,6 +158,30 @@ describe("a read of the engine", () => {
     );
     expect(await reader.docker({ read: "top", id: "web" })).toMatchObject({ ok: true, status: 200 });
     expect(engine.seen.at(-1)?.path).toBe("/containers/web/top");
+  });
+
+  it("asks Podman for the past without an end, and for processes as they are seen from outside", async () => {
+    const { reader, engine } = await local((_request, response) => {
+      response.setHeader("Libpod-Api-Version", "4.3.1");
+      json(response, 200, {});
+    });
+    await reader.docker({ read: "top", id: "web" });
+    await reader.docker({ read: "events", sinceMs: 1_000, untilMs: 2_000 });
+    expect(engine.seen.map((request) => request.path)).toEqual([
+      "/version",
+      "/containers/web/top?ps_args=hpid%2Chuser%2Cstate%2Crss%2Cetime%2Ctime%2Ccomm%2Cargs",
+      "/events?stream=false&since=1.000000000",
+    ]);
+  });
+
+  it("asks again for the past where it learns only from the answer that this is Podman", async () => {
+    const { reader, engine } = await local((request, response) => {
+      response.setHeader("Libpod-Api-Version", "4.3.1");
+      json(response, 200, { path: request.path });
+    });
+    const reply = await reader.docker({ read: "events", sinceMs: 1_000, untilMs: 2_000 });
+    expect(reply.ok && reply.body.toString()).toContain("stream=false");
+    expect(engine.seen).toHaveLength(2);
   });
 
   it("tells a missing and a dead socket apart, each with its cure", async () => {

@@ -106,6 +106,14 @@ describe("the prepared host", () => {
     expect(await everything()).toBe(before);
   });
 
+  it("hands out a proxy's configuration, and no other file of a container", async () => {
+    const of = (path: string) =>
+      statusOf(reading, config.dockerSocket, `GET /containers/{c}/archive?path=${path}`, {}, null);
+    expect(await Promise.all(["/etc/nginx/nginx.conf", "/etc/caddy/Caddyfile", "/etc/passwd"].map(of))).toEqual([
+      200, 404, 403,
+    ]);
+  });
+
   it("refuses a second request that hides behind a first one", async () => {
     const hidden = "POST /containers/create HTTP/1.1\r\nHost: docker\r\nContent-Length: 2\r\n\r\n{}";
     const headers = `Host: docker\r\nContent-Length: ${hidden.length}\r\nTransfer-Encoding: chunked\r\n`;

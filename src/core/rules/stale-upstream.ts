@@ -303,7 +303,8 @@ function failedSince(signal: LogSignal, peer: ContainerView, afterMs: number): b
 
 /** The address itself stands in its settings: then the setting is wrong, not the memory. */
 function isConfigured(world: World, view: ContainerView, address: string | null): boolean {
-  return configuredPeers(world, view).some(({ reference }) => reference.host === address);
+  const inFiles = view.proxy?.value.upstreams.some(({ host }) => host === address) ?? false;
+  return inFiles || configuredPeers(world, view).some(({ reference }) => reference.host === address);
 }
 
 function isLater(a: ContainerView, b: ContainerView): boolean {
