@@ -1,4 +1,5 @@
 import type { HostAction } from "./actions.ts";
+import { limits } from "./limits.ts";
 import { type PlanStep, planHash, type RemediationPlan } from "./plan.ts";
 import { composeSize } from "./remediations/index.ts";
 import { humanBytes } from "./rule.ts";
@@ -12,7 +13,7 @@ export function withMemory(plan: RemediationPlan, memoryBytes: number): Remediat
   const raise = plan.steps[at];
   const limitBytes = raise === undefined ? null : before(plan, raise.action);
   const steps = plan.steps.map((step, index) => (index === at ? resized(step, memoryBytes, limitBytes) : step));
-  const big = limitBytes !== null && memoryBytes > 4 * limitBytes;
+  const big = limitBytes !== null && memoryBytes > limits.bigRaise * limitBytes;
   return {
     ...plan,
     hash: planHash({ steps, preconditions: plan.preconditions, policyVersion: plan.policyVersion }),
@@ -48,7 +49,6 @@ function resized(step: PlanStep, memoryBytes: number, limitBytes: number | null)
     action: { ...action, memoryBytes, memorySwapBytes },
     title: `raise the memory limit of ${action.container}${from} to ${humanBytes(memoryBytes)}, memory plus swap to ${unlimitedSwap ? "unlimited" : humanBytes(memorySwapBytes)}`,
     why: `chosen by a person instead of ${humanBytes(action.memoryBytes)} (${step.why})`,
-    command: `docker update --memory ${memoryBytes} --memory-swap ${memorySwapBytes} ${action.container}`,
   };
 }
 

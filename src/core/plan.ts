@@ -28,8 +28,6 @@ export interface PlanStep {
   title: string;
   /** Why this value, with its inputs. */
   why: string;
-  /** The equivalent docker command, for reading only; never executed. */
-  command: string;
 }
 
 /** How the reported symptom is checked after acting. */

@@ -1,11 +1,11 @@
-import type { HostAction } from "./actions.ts";
 import { causeFacts } from "./causes.ts";
 import type { Conclusion } from "./diagnose.ts";
-import type { Finding } from "./diagnosis.ts";
-import { type PlanStep, type Precondition, type ProbeSpec, planHash, type RemediationPlan, type Risk } from "./plan.ts";
+import type { Diagnosis, Finding } from "./diagnosis.ts";
+import { limits } from "./limits.ts";
+import { type Precondition, type ProbeSpec, planHash, type RemediationPlan, type Risk } from "./plan.ts";
 import type { ContainerInspect } from "./readings.ts";
-import { actedOn, remedyFor } from "./remediations/index.ts";
-import type { MemoryPolicy, MemorySize } from "./remediations/size-memory.ts";
+import { actedOn, type Remedy, remedyFor } from "./remediations/index.ts";
+import type { MemoryPolicy } from "./remediations/size-memory.ts";
 import { composeService } from "./resolve.ts";
 import { type ContainerView, containerOf, type World } from "./world.ts";
 
@@ -30,11 +30,7 @@ export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal 
   const also = diagnosis.contributingFactors.filter(
     (finding) => finding.kind === "fault" && causeFacts(finding.cause).mayOffer.length > 0,
   );
-  const parts: {
-    finding: Finding;
-    remedy: Exclude<ReturnType<typeof remedyFor>, { none: string }>;
-    view: ContainerView;
-  }[] = [];
+  const parts: Part[] = [];
   const after = (root.alsoActOn ?? []).map((actOn): Finding => ({ ...root, actOn }));
   for (const finding of [root, ...after, ...also]) {
     const remedy = remedyFor(world, finding, policy);
@@ -45,7 +41,7 @@ export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal 
         plan: null,
         why:
           view !== null && isProtected(view, policy)
-            ? `${view.name} is protected by the policy`
+            ? `${view.name} is protected by the policy${byHand(remedy)}`
             : "none" in remedy
               ? remedy.none
               : "what would be acted on was not seen",
@@ -56,6 +52,19 @@ export function propose(conclusion: Conclusion, policy: ActionPolicy): Proposal 
     parts.push({ finding, remedy, view });
   }
   return { plan: assemble(conclusion, parts, policy) };
+}
+
+/** The diagnosis, and where it is proven and no plan follows from it, the reason: nobody should wait for a button. */
+export function withPlanReason(conclusion: Conclusion, policy: ActionPolicy): Diagnosis {
+  const { diagnosis } = conclusion;
+  if (diagnosis.rootCause === null || diagnosis.handsOff !== null) return diagnosis;
+  const proposed = propose(conclusion, policy);
+  if (proposed.plan !== null) return diagnosis;
+  return { ...diagnosis, advice: [...diagnosis.advice, `No plan is proposed: ${proposed.why}.`] };
+}
+
+function byHand(remedy: Remedy): string {
+  return "none" in remedy ? "" : `; by hand it would be: ${remedy.steps.map((step) => step.title).join(", then ")}`;
 }
 
 export function isProtected(
@@ -91,7 +100,7 @@ export function matchesPattern(pattern: string, name: string): boolean {
 
 type Part = {
   finding: Finding;
-  remedy: { steps: PlanStep[]; undo: HostAction[]; risks: string[]; size: MemorySize | null; composeLines: string[] };
+  remedy: Exclude<Remedy, { none: string }>;
   view: ContainerView;
 };
 
@@ -113,10 +122,7 @@ function assemble(conclusion: Conclusion, parts: Part[], policy: ActionPolicy): 
     verification: verificationSentences(world, parts, probes),
     probes,
     undo: parts.flatMap((part) => part.remedy.undo),
-    undoWarning:
-      size === null
-        ? null
-        : "Taking the raise back can kill the container at once when it then uses more than the old limit.",
+    undoWarning: undoWarningOf(parts),
     composeNote:
       compose === undefined
         ? null
@@ -125,26 +131,43 @@ function assemble(conclusion: Conclusion, parts: Part[], policy: ActionPolicy): 
   };
 }
 
-/** Raising to more than double, or restarting something that runs, deserves a second look. */
+function undoWarningOf(parts: Part[]): string | null {
+  const warnings = [
+    parts.some(({ remedy }) => remedy.size !== null)
+      ? "Taking the raise back can kill the container at once when it then uses more than the old limit."
+      : null,
+    parts.some(({ remedy }) => remedy.undo.some((undo) => undo.action === "update-pids-limit"))
+      ? "Taking the process limit back makes new processes fail at once while more than the old limit run."
+      : null,
+    parts.some(({ remedy }) => remedy.endsLoop)
+      ? "Taking the restart policy back begins the restart loop again."
+      : null,
+  ].filter((warning) => warning !== null);
+  return warnings.length === 0 ? null : warnings.join(" ");
+}
+
+/** Raising a cap many times over, or restarting something that runs, deserves a second look. */
 function riskOf(parts: Part[]): Risk {
   const actions = parts.flatMap((part) => part.remedy.steps.map((step) => ({ action: step.action, view: part.view })));
   if (actions.some(({ action }) => action.action === "restart")) return "medium";
   const bigRaise = actions.some(
     ({ action, view }) =>
       action.action === "update-memory" &&
-      action.memoryBytes > 4 * (view.inspect?.value.memoryLimitBytes ?? action.memoryBytes),
+      action.memoryBytes > limits.bigRaise * (view.inspect?.value.memoryLimitBytes ?? action.memoryBytes),
   );
   return bigRaise ? "medium" : "low";
 }
 
 function verificationSentences(world: World, parts: Part[], probes: ProbeSpec[]): string[] {
-  const running = [...new Set(parts.map((part) => part.view.name))].map((name) => `${name} is running and stays so`);
+  const promised = parts.map(({ view, remedy }) =>
+    remedy.endsLoop ? `${view.name} is not started again and again any more` : `${view.name} is running and stays so`,
+  );
   const asked = probes.map(
     (probe) => `GET ${probe.path} on ${probe.container}:${probe.port} answers ${probe.expect ?? "below 500"}`,
   );
   const quiet =
     probes.length === 0 ? world.subjects.map((view) => `${view.name} logs no new failure of what it depends on`) : [];
-  return [...running, ...asked, ...quiet];
+  return [...new Set(promised), ...asked, ...quiet];
 }
 
 /** The reported symptom: the paths that failed when probed. */

@@ -35,7 +35,10 @@ export function findStep(action: HostAction, before: Precondition["expect"] | nu
         ? done("State.Paused=false")
         : unknown(`State.Status=${now.status}: it is not paused, nor does it run`);
     case "connect-network": {
-      const attached = now.networks.some((network) => network.networkId === action.networkId);
+      const attached = now.networks.some(
+        // Podman puts the network's name where the engine puts its id.
+        ({ name, networkId }) => networkId === action.networkId || (networkId === name && name === action.networkName),
+      );
       const seen = `NetworkSettings.Networks ${attached ? "has" : "lacks"} ${action.networkName}`;
       return attached ? done(seen) : notDone(seen);
     }

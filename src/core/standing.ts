@@ -7,7 +7,7 @@ import { denial, mayDo, type RightsAnswer, type RightsTarget } from "./rights.ts
 import { humanBytes } from "./rule.ts";
 
 const unchanged = "Nothing was changed and nothing runs.";
-const newPlan = "Ask for a new plan.";
+const newPlan = "Press New plan on the newest card, or ask again with /why-500 or /why.";
 
 /** The current plan when the button is its own and it still waits; otherwise why not. */
 export function openPlan(request: Pick<JudgeRequest, "incident" | "hash" | "nowMs">): PlanRecord | Judgement {
@@ -24,7 +24,7 @@ export function openPlan(request: Pick<JudgeRequest, "incident" | "hash" | "nowM
     case "stale":
       return no("plan-stale", "Something changed after this plan was made.", unchanged, newPlan);
     case "rejected":
-      return no("already-decided", "This plan was rejected.", unchanged, newPlan);
+      return no("already-decided", "This plan was rejected.", unchanged, "Ask again with /why-500 or /why.");
     case "decided":
     case "executed":
       return no(

@@ -41,40 +41,27 @@ export function undoPlan(record: PlanRecord, preconditions: Precondition[], poli
 }
 
 function stepOf(action: HostAction): PlanStep {
-  const title = titleOf(action);
-  return { action, title: title.text, why: "the value before the plan", command: title.command };
+  return { action, title: titleOf(action), why: "the value before the plan" };
 }
 
-function titleOf(action: HostAction): { text: string; command: string } {
+function titleOf(action: HostAction): string {
   const { container } = action;
   switch (action.action) {
     case "update-memory":
-      return {
-        text: `set the memory limit of ${container} back to ${humanBytes(action.memoryBytes)}`,
-        command: `docker update --memory ${action.memoryBytes} --memory-swap ${action.memorySwapBytes} ${container}`,
-      };
+      return `set the memory limit of ${container} back to ${humanBytes(action.memoryBytes)}`;
     case "update-pids-limit":
-      return {
-        text: `set the process limit of ${container} back to ${action.pidsLimit}`,
-        command: `docker update --pids-limit ${action.pidsLimit} ${container}`,
-      };
+      return `set the process limit of ${container} back to ${action.pidsLimit}`;
     case "update-restart-policy": {
       const retries = action.maximumRetryCount > 0 ? `:${action.maximumRetryCount}` : "";
-      return {
-        text: `set the restart policy of ${container} back to ${action.restartPolicy}`,
-        command: `docker update --restart ${action.restartPolicy}${retries} ${container}`,
-      };
+      return `set the restart policy of ${container} back to ${action.restartPolicy}${retries}`;
     }
     case "start":
-      return { text: `start ${container}`, command: `docker start ${container}` };
+      return `start ${container}`;
     case "restart":
-      return { text: `restart ${container}`, command: `docker restart ${container}` };
+      return `restart ${container}`;
     case "unpause":
-      return { text: `unpause ${container}`, command: `docker unpause ${container}` };
+      return `unpause ${container}`;
     case "connect-network":
-      return {
-        text: `connect ${container} to ${action.networkName}`,
-        command: `docker network connect ${action.networkName} ${container}`,
-      };
+      return `connect ${container} to ${action.networkName}`;
   }
 }

@@ -1,3 +1,4 @@
+import type { HostAction } from "./actions.ts";
 import type { Reading } from "./evidence.ts";
 import type { VerificationOutcome } from "./incident.ts";
 import type { ContainerInspect, ContainerSummary, ProbeResult } from "./readings.ts";
@@ -6,8 +7,8 @@ import { describeProbe, isFailure } from "./symptom.ts";
 /** What one look at the acted-on containers and at the reported symptom saw. */
 export interface VerificationRound {
   atMs: number;
-  /** Acted-on containers, by name; null where it could not be read. */
-  containers: { name: string; state: RunState | null }[];
+  /** Acted-on containers, by name; null where it could not be read. `rests`: the plan ended its loop and started nothing. */
+  containers: { name: string; state: RunState | null; rests?: boolean }[];
   /** Null where the probe could not be made. */
   probes: { container: string; result: ProbeResult | null }[];
 }
@@ -27,8 +28,26 @@ export function runStateOf(inspect: ContainerInspect): RunState {
     running: inspect.running && !inspect.paused && !inspect.restarting,
     startedAtMs: inspect.startedAtMs,
     restartCount: inspect.restartCount,
-    staysDown: !inspect.running && inspect.restartPolicy.name === "no",
+    staysDown: !inspect.running && !inspect.restarting && !startsAgain(inspect),
   };
+}
+
+/** Whether the engine starts it again after this end: it counts a failure for `on-failure`, and only so many of them. */
+function startsAgain({ restartPolicy, exitCode, restartCount }: ContainerInspect): boolean {
+  const { name, maximumRetryCount } = restartPolicy;
+  if (name === "no" || name === "") return false;
+  if (name !== "on-failure") return true;
+  return exitCode !== 0 && (maximumRetryCount === 0 || restartCount < maximumRetryCount);
+}
+
+/** Whether the plan means this container to come to rest: its policy no longer starts it again, and no step does. */
+export function comesToRest(actions: readonly HostAction[], containerId: string): boolean {
+  const own = actions.filter((action) => action.containerId === containerId);
+  const started = own.some((action) => action.action === "start" || action.action === "restart");
+  const leaves = (action: HostAction) =>
+    action.action === "update-restart-policy" &&
+    (action.restartPolicy === "no" || action.restartPolicy === "on-failure");
+  return !started && own.some(leaves);
 }
 
 /**
@@ -43,7 +62,8 @@ export function verdictOf(
   const last = rounds.slice(-needed);
   const enough = last.length === needed;
   if (enough && last.every((round) => judged(round) === "good") && isOneRun(last)) return "recovered";
-  if (enough && last.every((round) => round.containers.some((entry) => entry.state?.staysDown))) return "not-recovered";
+  if (enough && last.every((round) => round.containers.some((entry) => entry.state?.staysDown && !entry.rests)))
+    return "not-recovered";
   if (!over) return null;
   const seen = last.filter((round) => judged(round) !== "unseen");
   return seen.length > 0 && seen.length * 2 > last.length ? outcomeOf(seen) : "inconclusive";
@@ -55,7 +75,9 @@ function outcomeOf(seen: readonly VerificationRound[]): VerificationOutcome {
 }
 
 function judged(round: VerificationRound): "good" | "bad" | "unseen" {
-  const down = round.containers.some(({ state }) => state !== null && !state.running);
+  const down = round.containers.some(
+    ({ state, rests }) => state !== null && !state.running && !(rests === true && state.staysDown),
+  );
   const failing = round.probes.some(({ result }) => result !== null && isFailure(result));
   if (down || failing) return "bad";
   const unseen =
@@ -90,7 +112,9 @@ export function probeLines(rounds: readonly VerificationRound[]): string[] {
 /** One line a container that was acted on: what it is now. */
 export function runLines(rounds: readonly VerificationRound[]): string[] {
   return (rounds.at(-1)?.containers ?? []).map(({ name, state }) =>
-    state === null ? `${name} could not be read` : `${name} is ${state.status}, ${state.restartCount} restarts`,
+    state === null
+      ? `${name} could not be read`
+      : `${name} is ${state.status}, ${state.restartCount} restarts${state.staysDown ? "; nothing starts it again by itself" : ""}`,
   );
 }
 

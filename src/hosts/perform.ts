@@ -215,7 +215,11 @@ async function alreadyHolds(agent: Agent, action: HostAction): Promise<boolean> 
 }
 
 function isAttached(action: Extract<HostAction, { action: "connect-network" }>, now: Inspected): boolean {
-  return Object.values(now.NetworkSettings.Networks).some((network) => network.NetworkID === action.networkId);
+  // Podman puts the network's name where the engine puts its id.
+  return Object.entries(now.NetworkSettings.Networks).some(
+    ([name, network]) =>
+      network.NetworkID === action.networkId || (network.NetworkID === name && name === action.networkName),
+  );
 }
 
 function sendFault(action: HostAction, error: unknown, signal: AbortSignal): Fault {

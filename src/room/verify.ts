@@ -7,6 +7,7 @@ import type { ContainerInspect, LogText, ProbeResult } from "../core/readings.ts
 import type { PlannedRead } from "../core/reads.ts";
 import type { Incident, PlanRecord } from "../core/replay.ts";
 import {
+  comesToRest,
   compareSnapshots,
   type HostSnapshot,
   probeLines,
@@ -64,13 +65,9 @@ async function lookUntilClear(
   }
 }
 
-async function lookOnce(desk: Desk, { plan, steps }: PlanRecord): Promise<VerificationRound> {
-  const places = new Map(
-    [...steps.map(({ action }) => action), ...plan.probes].map((place) => [
-      `${place.host} ${place.containerId}`,
-      place,
-    ]),
-  );
+async function lookOnce(desk: Desk, { plan, steps, undoOf }: PlanRecord): Promise<VerificationRound> {
+  const actions = steps.map(({ action }) => action);
+  const places = new Map([...actions, ...plan.probes].map((place) => [`${place.host} ${place.containerId}`, place]));
   const stateOf = await readStates(desk, [...places.values()]);
   const inspected = (place: { host: string; containerId: string }) => {
     const fresh = stateOf(place);
@@ -86,7 +83,8 @@ async function lookOnce(desk: Desk, { plan, steps }: PlanRecord): Promise<Verifi
     containers: [...places.values()].map((place) => {
       const fresh = stateOf(place);
       if ("gone" in fresh) return { name: place.container, state: goneState };
-      return { name: place.container, state: "container" in fresh ? runStateOf(fresh.container) : null };
+      const rests = undoOf === null && comesToRest(actions, place.containerId);
+      return { name: place.container, rests, state: "container" in fresh ? runStateOf(fresh.container) : null };
     }),
     probes: asked.map(({ spec }) => ({ container: spec.container, result: resultOf(readings, spec) })),
   };

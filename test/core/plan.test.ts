@@ -25,9 +25,7 @@ describe("the hash of a plan", () => {
   });
 
   it("does not change with the words around the steps", () => {
-    expect(changed((copy) => Object.assign(copy.steps[0] ?? {}, { title: "other", why: "", command: "" }))).toBe(
-      plan.hash,
-    );
+    expect(changed((copy) => Object.assign(copy.steps[0] ?? {}, { title: "other", why: "" }))).toBe(plan.hash);
   });
 });
 

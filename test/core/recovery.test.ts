@@ -86,6 +86,12 @@ describe("a step that was begun", () => {
       now({ networks: [{ name: "other", networkId: "abc", address: null, gateway: null, aliases: [] }] }),
       "done",
     ],
+    [
+      "is done when Podman tells the network's name for its id",
+      connect,
+      now({ networks: [{ name: "app", networkId: "app", address: null, gateway: null, aliases: [] }] }),
+      "done",
+    ],
   ];
   it.each(cases)("%s", (_, action, fresh, state, known) => {
     const found = findStep(action, { ...before, ...known }, fresh);
@@ -181,7 +187,6 @@ describe("preconditions", () => {
       action,
       title: "",
       why: "",
-      command: "",
     }));
     const [precondition] = plan.preconditions;
     const other = { ...(precondition as NonNullable<typeof precondition>), containerId: idOf("web"), container: "web" };
@@ -203,11 +208,11 @@ describe("preconditions", () => {
     for (let step = 0; step <= 6; step += 1) expect(expectedBefore(whole, step)[1]).toEqual(other);
     expect(before.memoryLimitBytes).toBe(256 * mib);
     const wider = expectedBefore(
-      { ...whole, steps: [{ action: { ...connect, networkName: "aaa" }, title: "", why: "", command: "" }] },
+      { ...whole, steps: [{ action: { ...connect, networkName: "aaa" }, title: "", why: "" }] },
       1,
     );
     expect(wider[0]?.expect.networks).toEqual(["aaa", "app"]);
-    const again = expectedBefore({ ...whole, steps: [{ action: restart, title: "", why: "", command: "" }] }, 1);
+    const again = expectedBefore({ ...whole, steps: [{ action: restart, title: "", why: "" }] }, 1);
     expect(again[0]?.expect).toMatchObject({ status: null, startedAtMs: null, restartCount: null });
   });
 });

@@ -57,7 +57,6 @@ describe("changing the memory", () => {
     expect(changed.plan.hash).not.toBe(hash);
     expect(changed.plan.steps[0]).toMatchObject({
       action: { memoryBytes: 2 * gib, memorySwapBytes: 2 * gib },
-      command: `docker update --memory ${2 * gib} --memory-swap ${2 * gib} db`,
     });
     expect(changed.plan.steps.slice(1)).toEqual(plan.steps.slice(1));
     expect(changed.plan.composeNote?.lines).toEqual(["      memory: 2g"]);

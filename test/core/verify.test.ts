@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { HostAction } from "../../src/core/actions.ts";
 import type { ProbeResult } from "../../src/core/readings.ts";
 import {
+  comesToRest,
   compareSnapshots,
   type HostSnapshot,
   probeLines,
@@ -102,6 +104,7 @@ it("says how often each path answered as it should, and what runs now", () => {
   expect(probeLines([round(up, null)])).toEqual([]);
   expect(runLines(rounds)).toEqual(["db is running, 0 restarts"]);
   expect(runLines([round(null)])).toEqual(["db could not be read"]);
+  expect(runLines([round(ended)])).toEqual(["db is exited, 0 restarts; nothing starts it again by itself"]);
   expect(runLines([])).toEqual([]);
 });
 
@@ -111,10 +114,61 @@ it("counts a container as running only when it is neither paused nor restarting"
   expect(runStateOf({ ...db, paused: true }).running).toBe(false);
   expect(runStateOf({ ...db, restarting: true }).running).toBe(false);
   expect(runStateOf({ ...db, running: false }).staysDown).toBe(true);
-  expect(runStateOf({ ...db, running: false, restartPolicy: { name: "always", maximumRetryCount: 0 } }).staysDown).toBe(
-    false,
-  );
 });
+
+describe("a plan that ends a loop and starts nothing", () => {
+  const target = { host: "h1", container: "job", containerId: "a".repeat(64) };
+  const policy: HostAction = {
+    action: "update-restart-policy",
+    ...target,
+    restartPolicy: "on-failure",
+    maximumRetryCount: 5,
+  };
+  const start: HostAction = { action: "start", ...target };
+
+  it("means that container to come to rest, and no other", () => {
+    expect(comesToRest([policy], target.containerId)).toBe(true);
+    expect(comesToRest([{ ...policy, restartPolicy: "no" }], target.containerId)).toBe(true);
+    expect(comesToRest([{ ...policy, restartPolicy: "unless-stopped" }], target.containerId)).toBe(false);
+    expect(comesToRest([start, policy], target.containerId)).toBe(false);
+    expect(comesToRest([policy], "b".repeat(64))).toBe(false);
+    expect(comesToRest([start], target.containerId)).toBe(false);
+  });
+
+  it("is good once that container stays down, while the others and the probes are judged as ever", () => {
+    const rested = (state: RunState, status = 200): VerificationRound => {
+      const { containers, probes } = round(up, status);
+      return { atMs: 0, containers: [...containers, { name: "job", state, rests: true }], probes };
+    };
+    expect(verdictOf(times(5, rested(ended)), 5, false)).toBe("recovered");
+    expect(verdictOf(times(5, rested(ended, 500)), 5, true)).toBe("not-recovered");
+    expect(verdictOf(times(5, rested(looping)), 5, true)).toBe("not-recovered");
+    const restarted = times(5, rested(ended)).map((one, at) => ({
+      ...one,
+      containers: one.containers.map((entry) => ({ ...entry, state: { ...ended, restartCount: at } })),
+    }));
+    expect(verdictOf(restarted, 5, true)).toBe("not-recovered");
+  });
+});
+
+it.each([
+  ["no", 0, 1, 0, true],
+  ["always", 0, 0, 9, false],
+  ["unless-stopped", 0, 1, 9, false],
+  ["on-failure", 0, 0, 9, true],
+  ["on-failure", 0, 1, 9, false],
+  ["on-failure", 5, 1, 4, false],
+  ["on-failure", 5, 1, 5, true],
+] as const)(
+  "knows whether %s:%i starts it again after exit %i and %i restarts",
+  (name, most, exitCode, count, down) => {
+    const db = inspectOf(fakeHost({ nowMs: () => askedAtMs }), "web");
+    const policy = { name, maximumRetryCount: most };
+    const state = { ...db, running: false, exitCode, restartCount: count, restartPolicy: policy };
+    expect(runStateOf(state).staysDown).toBe(down);
+    expect(runStateOf({ ...state, restarting: true }).staysDown).toBe(false);
+  },
+);
 
 describe("the comparison", () => {
   const one = { id: "a", name: "db", status: "running", restartCount: 0, health: "healthy" };

@@ -18,7 +18,7 @@ export function threeSteps(host: FakeHost, change: Partial<RemediationPlan> = {}
     { action: "update-restart-policy", ...target, restartPolicy: "unless-stopped", maximumRetryCount: 0 },
     { action: "start", ...target },
   ];
-  const steps = actions.map((action) => ({ action, title: action.action, why: "because", command: "docker" }));
+  const steps = actions.map((action) => ({ action, title: action.action, why: "because" }));
   const preconditions = [preconditionOf({ host: host.name, id: idOf("db"), name: "db" }, inspectOf(host, "db"))];
   const bound = { steps, preconditions, policyVersion: "p1" };
   return {

@@ -145,6 +145,8 @@ describe("an action", () => {
   it.each([
     [{ ...target, action: "unpause" }, { status: "running" }],
     [{ ...target, action: "connect-network", networkId, networkName: "shop", aliases: [] }, { networks: [networkId] }],
+    // Podman has the network's name where Docker has its id.
+    [{ ...target, action: "connect-network", networkId, networkName: "shop", aliases: [] }, { networks: ["shop"] }],
   ] as [HostAction, Container][])("$action of what is so already is done", async (action, after) => {
     const { performer } = await engine(after, () => ({ status: 500, body: { message: "already" } }));
     expect((await performer.perform(approved(action), 0)).readBack).toContain("it was so already");

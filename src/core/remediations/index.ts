@@ -1,15 +1,26 @@
 import type { ActionName, HostAction } from "../actions.ts";
 import { causeFacts } from "../causes.ts";
+import { updateAfter } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import { limits } from "../limits.ts";
 import type { PlanStep } from "../plan.ts";
+import type { ContainerInspect } from "../readings.ts";
 import { humanBytes } from "../rule.ts";
+import { lastRunMs } from "../runs.ts";
 import { type ContainerView, containerOf, hostOf, type World } from "../world.ts";
 import { type MemoryPolicy, type MemorySize, sizeMemory } from "./size-memory.ts";
 
 /** What one finding would have done, or the sentence that says why nothing is. */
 export type Remedy =
-  | { steps: PlanStep[]; undo: HostAction[]; risks: string[]; size: MemorySize | null; composeLines: string[] }
+  | {
+      steps: PlanStep[];
+      undo: HostAction[];
+      risks: string[];
+      size: MemorySize | null;
+      composeLines: string[];
+      /** Its restart loop ends with it, and it stays down until somebody mends what it runs. */
+      endsLoop: boolean;
+    }
   | { none: string };
 
 /**
@@ -27,12 +38,13 @@ export function remedyFor(world: World, finding: Finding, policy: MemoryPolicy):
     risks: [] as string[],
     size: null as MemorySize | null,
     composeLines: [] as string[],
+    endsLoop: false,
   };
   for (const offer of offers) {
     const refused = addStep(world, finding, view, offer, policy, draft);
     if (refused !== null) return { none: refused };
   }
-  return draft.steps.length === 0 ? { none: "nothing that could be done would change its state" } : draft;
+  return draft.steps.length === 0 ? { none: "what it would do has been done already" } : draft;
 }
 
 /** The culprit, or the other container the finding names for the safe action. */
@@ -56,18 +68,19 @@ function addStep(
 ): string | null {
   const inspect = view.inspect?.value;
   if (inspect === undefined) return null;
+  if (offer.startsWith("update-") && !canUpdate(world, view)) return withoutUpdate(offer, view);
   const target = { host: view.host, container: view.name, containerId: view.id };
   switch (offer) {
     case "update-memory":
       return raiseMemory(world, finding, view, policy, draft);
     case "start":
-      if (inspect.running || inspect.paused) return null;
+      if (inspect.running || inspect.restarting || inspect.paused) return null;
       draft.steps.push({
         action: { action: "start", ...target },
         title: `start ${view.name}`,
         why: `${view.name} is ${inspect.status}`,
-        command: `docker start ${view.name}`,
       });
+      draft.risks.push(`If what ended ${view.name} is still there, it ends again; the looks afterwards tell.`);
       return null;
     case "restart": {
       const skip = !inspect.running || inspect.paused || draft.steps.length > 0;
@@ -77,7 +90,6 @@ function addStep(
         action: { action: "restart", ...target, graceSeconds },
         title: `restart ${view.name}`,
         why: finding.summary,
-        command: `docker restart ${view.name}`,
       });
       draft.risks.push(`Requests that ${view.name} works on are cut off; it gets ${graceSeconds} seconds to finish.`);
       return null;
@@ -88,8 +100,8 @@ function addStep(
         action: { action: "unpause", ...target },
         title: `unpause ${view.name}`,
         why: "its processes are frozen by a pause",
-        command: `docker unpause ${view.name}`,
       });
+      draft.risks.push(`${view.name} goes on in the middle of what it did; who waited for it may have given up.`);
       return null;
     case "update-pids-limit":
       return raisePids(view, draft);
@@ -118,6 +130,7 @@ function raiseMemory(
   const limitBytes = inspect.memoryLimitBytes ?? 0;
   // Somebody has raised it since the kill: what is left to do is the start.
   if (limitBytes >= limits.leastRaise * (finding.measures?.["killLimitBytes"] ?? Number.POSITIVE_INFINITY)) return null;
+  if (finding.cause === "oom-self-healed" && updateAfter(view, finding.onsetMs) !== null) return null;
   const size = sizeMemory(view, measures, policy);
   if ("refused" in size) return size.refused;
   const target = { host: view.host, container: view.name, containerId: view.id };
@@ -134,7 +147,6 @@ function raiseMemory(
     action,
     title: `raise the memory limit of ${view.name} from ${humanBytes(limitBytes)} to ${humanBytes(size.memoryBytes)}, memory plus swap to ${swapText}`,
     why: size.why,
-    command: `docker update --memory ${size.memoryBytes} --memory-swap ${memorySwapBytes} ${view.name}`,
   });
   draft.size = size;
   draft.composeLines = ["deploy:", "  resources:", "    limits:", `      memory: ${composeSize(size.memoryBytes)}`];
@@ -154,6 +166,18 @@ function raiseMemory(
   return null;
 }
 
+/** Podman before 5 answers 404 to every update through its compatible socket (containers/podman issue 14678). */
+function canUpdate(world: World, view: ContainerView): boolean {
+  const engine = hostOf(world, view.host)?.engine?.value;
+  return engine?.kind !== "podman" || (engine.major ?? 0) >= 5;
+}
+
+/** A limit that stays would be met again; a policy that stays only leaves the next time open. */
+function withoutUpdate(offer: ActionName, view: ContainerView): string | null {
+  if (offer === "update-restart-policy") return null;
+  return `this Podman cannot change a limit through its socket: on ${view.host}, use podman update or create ${view.name} anew with a larger one`;
+}
+
 function raisePids(view: ContainerView, draft: Draft): string | null {
   const limit = view.inspect?.value.pidsLimit ?? null;
   if (limit === null || limit <= 0) return null;
@@ -163,38 +187,87 @@ function raisePids(view: ContainerView, draft: Draft): string | null {
     action: { action: "update-pids-limit", ...target, pidsLimit },
     title: `raise the process limit of ${view.name} from ${limit} to ${pidsLimit}`,
     why: `twice the limit of ${limit}, at least 256`,
-    command: `docker update --pids-limit ${pidsLimit} ${view.name}`,
   });
   draft.undo.push({ action: "update-pids-limit", ...target, pidsLimit: limit });
   draft.composeLines = [`pids_limit: ${pidsLimit}`];
+  draft.risks.push(`${view.name} may run up to ${pidsLimit - limit} more processes and threads on ${view.host}.`);
   return null;
 }
 
 function setPolicy(finding: Finding, view: ContainerView, draft: Draft): string | null {
   const inspect = view.inspect?.value;
-  if (
-    inspect === undefined ||
-    (inspect.restartPolicy.name !== "no" &&
-      inspect.restartPolicy.name !== "" &&
-      inspect.restartPolicy.name !== "on-failure")
-  )
-    return null;
+  const wanted = inspect === undefined ? null : wantedPolicy(finding, view, inspect);
+  if (inspect === undefined || wanted === null) return null;
   const target = { host: view.host, container: view.name, containerId: view.id };
+  const { restartPolicy, maximumRetryCount } = wanted;
+  const words = maximumRetryCount > 0 ? `${restartPolicy}:${maximumRetryCount}` : restartPolicy;
   draft.steps.push({
-    action: { action: "update-restart-policy", ...target, restartPolicy: "unless-stopped", maximumRetryCount: 0 },
-    title: `set the restart policy of ${view.name} to unless-stopped`,
-    why: finding.summary,
-    command: `docker update --restart unless-stopped ${view.name}`,
+    action: { action: "update-restart-policy", ...target, restartPolicy, maximumRetryCount },
+    title: `set the restart policy of ${view.name} to ${words}`,
+    why: wanted.why,
   });
-  const before = inspect.restartPolicy.name === "on-failure" ? "on-failure" : "no";
+  const before = namedPolicy(inspect.restartPolicy.name);
+  const retries = before === "on-failure" ? inspect.restartPolicy.maximumRetryCount : 0;
   draft.undo.push({
     action: "update-restart-policy",
     ...target,
     restartPolicy: before,
-    maximumRetryCount: inspect.restartPolicy.maximumRetryCount,
+    maximumRetryCount: retries,
   });
-  draft.composeLines = ["restart: unless-stopped"];
+  draft.composeLines = [`restart: ${words}`];
+  draft.risks.push(wanted.risk);
+  draft.endsLoop = wanted.endsLoop;
   return null;
+}
+
+interface WantedPolicy {
+  restartPolicy: "on-failure" | "unless-stopped";
+  maximumRetryCount: number;
+  why: string;
+  risk: string;
+  endsLoop: boolean;
+}
+
+/**
+ * A policy that brings back what crashes and never starts a loop that does not end: what comes to a clean end at its
+ * start would only be started again for ever. Null where the one it has is as good, or where none helps.
+ */
+function wantedPolicy(finding: Finding, view: ContainerView, inspect: ContainerInspect): WantedPolicy | null {
+  const { name } = inspect.restartPolicy;
+  const retries = limits.policyRetries;
+  if (name === "always" || name === "unless-stopped") {
+    if (inspect.restartCount === 0 || inspect.exitCode !== 0) return null;
+    return {
+      restartPolicy: "on-failure",
+      maximumRetryCount: retries,
+      why: `${view.name} ends with exit 0 and ${name} starts it again each time, ${inspect.restartCount} times so far; on-failure leaves a clean end alone and tries again after a failure, ${retries} times at most`,
+      risk: `${view.name} stays down once it has ended: this ends the loop, and does not cure what its command does.`,
+      endsLoop: true,
+    };
+  }
+  // Stopped by the daemon, whatever it was doing: how it ended says nothing about its next run.
+  const died = finding.cause === "daemon-restarted-no-policy" ? null : lastRunMs(view);
+  if (died === null || died >= limits.pastStartMs) {
+    return {
+      restartPolicy: "unless-stopped",
+      maximumRetryCount: 0,
+      why: `${finding.summary}; unless-stopped brings it back after a crash and after a restart of the host`,
+      risk: `If ${view.name} comes to end at every start, Docker starts it again and again, at most once a minute.`,
+      endsLoop: false,
+    };
+  }
+  if (inspect.exitCode === 0) return null;
+  return {
+    restartPolicy: "on-failure",
+    maximumRetryCount: retries,
+    why: `${finding.summary}; its last run lasted ${Math.round(died / 1_000)} s, so the tries are bounded: after ${retries} a crash loop ends by itself`,
+    risk: `After ${retries} more crashes ${view.name} stays down.`,
+    endsLoop: false,
+  };
+}
+
+function namedPolicy(name: string): "no" | "on-failure" | "always" | "unless-stopped" {
+  return name === "on-failure" || name === "always" || name === "unless-stopped" ? name : "no";
 }
 
 /** The network that the asking container and the culprit should share, with the names its callers use. */
@@ -216,8 +289,8 @@ function connectNetwork(world: World, finding: Finding, view: ContainerView, dra
     },
     title: `connect ${view.name} to the network ${network.name}${wanted.aliases.length > 0 ? ` as ${wanted.aliases.join(", ")}` : ""}`,
     why: finding.summary,
-    command: `docker network connect ${wanted.aliases.map((alias) => `--alias ${alias} `).join("")}${network.name} ${view.name}`,
   });
+  draft.risks.push(`Every container of the network ${network.name} can reach ${view.name} then.`);
   return null;
 }
 

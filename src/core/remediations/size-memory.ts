@@ -51,7 +51,9 @@ export function sizeMemory(
 ): MemorySize | { refused: string } {
   const limitBytes = view.inspect?.value.memoryLimitBytes ?? null;
   if (limitBytes === null) return { refused: `${view.name} has no memory limit, so raising it cannot help` };
-  const ceilings = ceilingsOf(limitBytes, measures, policy);
+  // What does not run holds nothing of its limit: all it will use comes out of what the host has free.
+  const heldBytes = view.inspect?.value.running || view.inspect?.value.restarting ? limitBytes : 0;
+  const ceilings = ceilingsOf(heldBytes, measures, policy);
   const ceiling = ceilings.reduce((least, next) => (next.bytes < least.bytes ? next : least));
   const previousBytes = measures["previousLimitBytes"] ?? 0;
   if (previousBytes >= limitBytes * limits.leastRaise && previousBytes <= ceiling.bytes) {
@@ -99,7 +101,7 @@ export function sizeMemory(
 }
 
 function ceilingsOf(
-  limitBytes: number,
+  heldBytes: number,
   measures: Record<string, number>,
   policy: MemoryPolicy,
 ): { name: string; bytes: number }[] {
@@ -113,7 +115,7 @@ function ceilingsOf(
     },
     {
       name: "the host's free memory",
-      bytes: available === undefined ? Number.MAX_SAFE_INTEGER : limitBytes + available * limits.hostHeadroomShare,
+      bytes: available === undefined ? Number.MAX_SAFE_INTEGER : heldBytes + available * limits.hostHeadroomShare,
     },
   ];
 }

@@ -18,7 +18,7 @@ import { type ContainerView, cite, hostNowMs, type World } from "../world.ts";
  */
 export const restartLoop: Rule = {
   name: "restart-loop",
-  causes: ["crash-loop-config", "masked-crashes", "backoff-window"],
+  causes: ["crash-loop-config", "masked-crashes", "backoff-window", "completed-exit-0"],
   needs: ["docker-inspect"],
   evaluate(world, view) {
     const inspect = view.inspect?.value;
@@ -28,6 +28,7 @@ export const restartLoop: Rule = {
     if (Math.max(runs.length, inspect.restartCount) < 2 || isOver(world, view, inspect, runs)) return [];
     if (endedByOthers(world, view)) return [];
     if (isMasked(runs)) return [masked(world, view, inspect, runs)];
+    if (comesToAnEnd(runs) && !blamesPeer(world, view)) return [completedAgain(world, view, inspect, runs)];
     return [loop(world, view, inspect, runs)];
   },
 };
@@ -113,6 +114,35 @@ function loop(world: World, view: ContainerView, inspect: ContainerInspect, runs
       waiting
         ? `Wait for the next start and read what it says before it ends: docker logs --tail 50 ${view.name}. Starting it by hand only repeats the crash.`
         : `A restart cannot help, every start meets the same setting or state: read docker logs --tail 50 ${view.name}, correct its configuration and recreate it.`,
+    ],
+  });
+}
+
+/** No start fails: what it runs is done each time. */
+function comesToAnEnd(runs: readonly Run[]): boolean {
+  return runs.length >= 2 && runs.every((run) => run.exitCode === 0);
+}
+
+function completedAgain(world: World, view: ContainerView, inspect: ContainerInspect, runs: readonly Run[]): Finding {
+  const policy = inspect.restartPolicy.name;
+  return faultAt(view, {
+    cause: "completed-exit-0",
+    summary: `The main command of ${view.name} comes to its end with exit 0, and its restart policy ${policy} starts it again each time, ${inspect.restartCount} times so far: the command or the policy is wrong`,
+    facts: [
+      countFact(view, inspect),
+      ...eventFacts(
+        world,
+        view,
+        runs.slice(-3).map((run) => run.died),
+      ),
+      ...factOf(view, `exit 0 of ${inspect.command.join(" ").slice(0, 200)}`),
+      ...lastWords(world, view),
+    ],
+    witnesses: ["docker-inspect", "docker-events"],
+    onsetMs: runs[0]?.endedAtMs ?? null,
+    weight: weight.told + 2,
+    advice: [
+      `Check the command of ${view.name}: a server must stay in the foreground; a job that is meant to end needs the restart policy no or on-failure.`,
     ],
   });
 }

@@ -95,9 +95,26 @@ describe("the size of a raise", () => {
     expect(raise(killed({ limitMib: 1024, facts: { memoryTotalBytes: 2 * gib } }))?.memoryBytes).toBeLessThanOrEqual(
       0.8 * 2 * gib,
     );
-    const free = raise(killed({ limitMib: 1024, facts: { memoryAvailableBytes: 500 * mib } }));
-    expect(free?.memoryBytes).toBeLessThanOrEqual(1024 * mib + 400 * mib);
-    expect(free?.why).toContain("the host's free memory");
+    const free = raise(killed({ limitMib: 1024, facts: { memoryAvailableBytes: 2 * gib } }));
+    expect(free?.memoryBytes).toBe(1632 * mib);
+    expect(free?.why).toContain("held at 1.6 GiB by the host's free memory");
+  });
+
+  it("counts what a container holds of its limit only while it runs", () => {
+    const facts = { memoryAvailableBytes: 500 * mib };
+    const looping = { status: "restarting", restarting: true, restartCount: 9 } as const;
+    const always = { restartPolicy: { name: "always", maximumRetryCount: 0 } };
+    expect(raise(killed({ limitMib: 1024, facts, inspect: { ...looping, ...always } }))?.memoryBytes).toBe(1424 * mib);
+    expect(proposed(killed({ limitMib: 1024, facts }))).toMatchObject({
+      plan: null,
+      why: "svc needs more than 1 GiB, and the host's free memory allows only 400 MiB",
+    });
+  });
+
+  it("is a low risk up to four times the limit, and a medium one beyond", () => {
+    const riskAt = (limitMib: number) => proposed(killed({ limitMib, inspect: { image: "postgres:16" } })).plan;
+    expect(riskAt(256)).toMatchObject({ risk: "low", steps: [{ action: { memoryBytes: gib } }, {}] });
+    expect(riskAt(255)).toMatchObject({ risk: "medium", steps: [{ action: { memoryBytes: gib } }, {}] });
   });
 
   it("is refused where the host has nothing to give, with both figures", () => {
@@ -107,6 +124,30 @@ describe("the size of a raise", () => {
 });
 
 describe("memory and swap together", () => {
+  it("are raised in one step, also to more than double, where the sum it had would stand in the way", () => {
+    const postgres = { image: "postgres:16", memorySwapBytes: 256 * mib };
+    const { plan } = proposed(killed({ limitMib: 128, inspect: postgres, facts: { swapTotalBytes: 0 } }));
+    expect(plan?.steps[0]).toMatchObject({
+      action: { action: "update-memory", memoryBytes: gib, memorySwapBytes: gib },
+      title: "raise the memory limit of svc from 128 MiB to 1 GiB, memory plus swap to 1 GiB",
+    });
+    expect(plan?.risks.join(" ")).toContain("Swap for svc is turned off; the host has none to give.");
+    expect(plan?.undo).toMatchObject([{ memoryBytes: 128 * mib, memorySwapBytes: 256 * mib }]);
+    expect(plan?.undoWarning).toContain("can kill the container at once");
+    const swap = raise(killed({ limitMib: 128, inspect: postgres, facts: { swapTotalBytes: gib } }));
+    expect(swap).toMatchObject({ memoryBytes: gib, memorySwapBytes: gib + 128 * mib });
+  });
+
+  it.each([1, 2] as const)("are the same on cgroup v%i, whose kernels word a kill differently", (cgroupVersion) => {
+    const scene = killed({ limitMib: 256, engine: { cgroupVersion } });
+    const id = idOf("svc");
+    if (cgroupVersion === 2) {
+      // The default driver there is systemd, and the group has another path.
+      scene.kernel = (scene.kernel as string).replaceAll(`/docker/${id}`, `/system.slice/docker-${id}.scope`);
+    }
+    expect(raise(scene)).toMatchObject({ containerId: id, memoryBytes: 512 * mib, memorySwapBytes: 512 * mib });
+  });
+
   it("says so where the kernel cannot cap swap", () => {
     const step = raise(killed({ limitMib: 256, engine: { swapLimit: false } }));
     expect(step?.memorySwapBytes).toBe(step?.memoryBytes);

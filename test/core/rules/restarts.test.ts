@@ -42,6 +42,16 @@ describe("a container that ends again and again", () => {
     expect(rootCause).toMatchObject({ cause: "crash-loop-config", container: "api", confidence: "confirmed" });
   });
 
+  it("came to its end each time when every run ended with exit 0, as far as the events show", () => {
+    const done = { ...looping, logs: [], inspect: { ...looping.inspect, exitCode: 0 } };
+    const { rootCause } = ask({ containers: [done], events: runs(5, 0.2, 2, "0") });
+    expect(rootCause).toMatchObject({ cause: "completed-exit-0", container: "api", confidence: "confirmed" });
+    expect(rootCause?.summary).toContain("its restart policy always starts it again each time, 5 times so far");
+    const mixed = [...runs(5, 0.2, 2, "0").slice(2), ...runs(1, 0.2, 0.5, "1")];
+    expect(ask({ containers: [done], events: mixed }).rootCause?.cause).toBe("crash-loop-config");
+    expect(ask({ containers: [done], events: [] }).rootCause?.cause).toBe("crash-loop-config");
+  });
+
   it("waits in the back-off once the delay is long and nothing says why", () => {
     const waiting = { ...looping, logs: [], inspect: { ...looping.inspect, restartCount: 9 } };
     expect(ask({ containers: [waiting], events: runs(5, 0.2, 20, "1") }).rootCause?.cause).toBe("backoff-window");
