@@ -10,42 +10,59 @@ export interface Link {
   cut(): void;
   /** Nothing moves in either direction until `mend`; nobody is told. */
   stall(): void;
+  /** Everything arrives, in order, later by this much, until `mend`. */
+  delay(ms: number): void;
   mend(): void;
   close(): Promise<void>;
 }
 
+/** Told of each HTTP request by its first line: before it passes, before its answer passes, after that. */
+export interface Watch {
+  asked(request: string): void;
+  answering(request: string): void;
+  answered(request: string): void;
+}
+
+interface State {
+  way: "open" | "cut" | "stalled";
+  lateMs: number;
+}
+
 /** A TCP proxy to an address of this machine. */
-export async function openLink(target: { host: string; port: number }): Promise<Link> {
-  const pairs = new Set<[Socket, Socket]>();
-  let way: "open" | "cut" | "stalled" = "open";
+export async function openLink(target: { host: string; port: number }, watch?: Watch): Promise<Link> {
+  const pairs = new Map<[Socket, Socket], () => void>();
+  const state: State = { way: "open", lateMs: 0 };
   const server = createServer((near) => {
-    if (way === "cut") {
+    if (state.way === "cut") {
       near.resetAndDestroy();
       return;
     }
     const pair: [Socket, Socket] = [near, connect(target)];
-    pairs.add(pair);
-    join(pair, () => pairs.delete(pair));
-    if (way === "stalled") for (const end of pair) end.pause();
+    pairs.set(
+      pair,
+      join(pair, state, () => pairs.delete(pair), watch),
+    );
   });
   const reset = () => {
-    for (const pair of [...pairs]) for (const end of pair) end.resetAndDestroy();
+    for (const pair of [...pairs.keys()]) for (const end of pair) end.resetAndDestroy();
   };
   await listening(server, { port: 0, host: "127.0.0.1" });
   return {
     port: (server.address() as AddressInfo).port,
     reset,
     cut() {
-      way = "cut";
+      state.way = "cut";
       reset();
     },
     stall() {
-      way = "stalled";
-      for (const pair of pairs) for (const end of pair) end.pause();
+      state.way = "stalled";
+    },
+    delay(ms) {
+      state.lateMs = ms;
     },
     mend() {
-      way = "open";
-      for (const pair of pairs) for (const end of pair) end.resume();
+      Object.assign(state, { way: "open", lateMs: 0 });
+      for (const flush of pairs.values()) flush();
     },
     async close() {
       reset();
@@ -65,31 +82,16 @@ export async function watchedSocket(
 ): Promise<() => Promise<void>> {
   rmSync(path, { force: true });
   const open = new Set<Socket>();
+  const answering = (request: string) => {
+    if (!request.startsWith("GET ")) onAnswer(request);
+  };
   const server = createServer((near) => {
-    const far = connect(dockerSocket);
-    let asked: string | null = null;
-    near.on("data", (chunk) => {
-      const line = /^(POST|DELETE|PUT) (\S+)/.exec(chunk.toString("latin1"));
-      if (line !== null) asked = line[0];
-      far.write(chunk);
-    });
-    far.on("data", (chunk) => {
-      if (asked !== null) onAnswer(asked);
-      asked = null;
-      near.write(chunk);
-    });
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      open.add(one);
-      one.on("end", () => other.end());
-      one.on("error", () => other.destroy());
-      one.on("close", () => {
-        other.destroy();
-        open.delete(one);
-      });
-    }
+    const pair: [Socket, Socket] = [near, connect(dockerSocket)];
+    for (const end of pair) open.add(end);
+    const gone = () => {
+      for (const end of pair) open.delete(end);
+    };
+    join(pair, { way: "open", lateMs: 0 }, gone, { asked() {}, answering, answered() {} });
   });
   await listening(server, { path });
   chmodSync(path, 0o666);
@@ -99,9 +101,26 @@ export async function watchedSocket(
   };
 }
 
-function join([near, far]: [Socket, Socket], onClosed: () => void): void {
-  near.pipe(far);
-  far.pipe(near);
+/** Carries both ways as the state allows. Returns what moves on what was held back. */
+function join([near, far]: [Socket, Socket], state: State, onClosed: () => void, watch?: Watch): () => void {
+  let request: string | null = null;
+  const flushes = [
+    carry(near, far, state, (chunk, pass) => {
+      const line = /^(GET|POST|DELETE|PUT) \S+/.exec(chunk.toString("latin1", 0, 500))?.[0] ?? null;
+      if (line !== null) {
+        request = line;
+        watch?.asked(line);
+      }
+      pass();
+    }),
+    carry(far, near, state, (_, pass) => {
+      const answered = request;
+      request = null;
+      if (answered !== null) watch?.answering(answered);
+      pass();
+      if (answered !== null) watch?.answered(answered);
+    }),
+  ];
   for (const [one, other] of [
     [near, far],
     [far, near],
@@ -112,6 +131,39 @@ function join([near, far]: [Socket, Socket], onClosed: () => void): void {
       onClosed();
     });
   }
+  return () => {
+    for (const flush of flushes) flush();
+  };
+}
+
+/** Chunks leave in the order they came, each when it is due and the way is not stalled. */
+function carry(from: Socket, to: Socket, state: State, onChunk: (chunk: Buffer, pass: () => void) => void): () => void {
+  const waiting: { chunk: Buffer; dueMs: number }[] = [];
+  let ended = false;
+  const flush = () => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (state.way === "stalled") return;
+      const leftMs = state.lateMs === 0 ? 0 : next.dueMs - Date.now();
+      if (leftMs > 0) {
+        setTimeout(flush, leftMs);
+        return;
+      }
+      waiting.shift();
+      to.write(next.chunk);
+    }
+    if (ended) to.end();
+  };
+  from.on("data", (chunk: Buffer) =>
+    onChunk(chunk, () => {
+      waiting.push({ chunk, dueMs: Date.now() + state.lateMs });
+      flush();
+    }),
+  );
+  from.on("end", () => {
+    ended = true;
+    flush();
+  });
+  return flush;
 }
 
 function listening(server: Server, where: { port: number; host: string } | { path: string }): Promise<void> {

@@ -231,7 +231,7 @@ async function waitingPlan(
     { action: "start", ...target },
   ];
   const bound = {
-    steps: actions.map((action) => ({ action, title: action.action, why: "", command: "" })),
+    steps: actions.map((action) => ({ action, title: action.action, why: "" })),
     preconditions: [preconditionOf({ host: target.host, id: containerId, name: container }, fresh.container)],
     policyVersion: version,
   };

@@ -50,7 +50,7 @@ describe.skipIf(unavailable !== null)(
       expect({ runs, second }).toEqual({ runs: races, second: races });
       expect(await stores[0]?.verifyAudit()).toMatchObject({ ok: true });
       await Promise.all(stores.map((store) => store.close()));
-    }, 300_000);
+    }, 900_000);
 
     it("asks for durable commits even where the database's default is not", async () => {
       const database = await postgres.createDatabase();

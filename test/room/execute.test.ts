@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { replay } from "../../src/core/replay.ts";
-import { isRefusal } from "../../src/core/result.ts";
+import { Fault, isRefusal } from "../../src/core/result.ts";
+import type { Store } from "../../src/ports.ts";
 import { createRoom } from "../../src/room.ts";
 import type { FakeRoom } from "../fakes/fake-room.ts";
 import {
@@ -74,11 +75,11 @@ describe("stopping", () => {
     const ways: [string, (fake: FakeRoom, incidentId: string, hash: string) => Promise<unknown>, string][] = [
       ["abort", (fake, id, hash) => fake.room.decide(id, hash, alice, { verb: "abort" }), "it was asked to stop"],
       ["freeze", (fake) => fake.room.setFrozen(bob, true, "fire"), "acting is frozen by bob (fire)"],
-      [
-        "broken switch",
-        (fake) => fake.store.putDocument("switch", "freeze", "{", 0),
+      ...["{", "{}", "null", '{"by":7}'].map((json): (typeof ways)[number] => [
+        `a switch that holds ${json}`,
+        (fake) => fake.store.putDocument("switch", "freeze", json, 0),
         "acting is frozen by room137 (the freeze switch could not be read)",
-      ],
+      ]),
     ];
     for (const [way, stop, why] of ways) {
       const fake = await fakeRoom();
@@ -94,6 +95,52 @@ describe("stopping", () => {
       expect(await bodyOf(fake, incidentId, "aborted")).toEqual({ kind: "aborted", hash, before: 1, why });
       expect(await stateOf(fake, incidentId)).toBe("stopped");
     }
+  });
+
+  it("begins no step when the abort comes while its preconditions are being read", async () => {
+    const fake = await fakeRoom();
+    const { incidentId, hash } = await incidentWithPlan(fake);
+    const { executeReads } = fake.deps;
+    let aborted = false;
+    const deps = {
+      ...fake.deps,
+      executeReads: async (...wanted: Parameters<typeof executeReads>) => {
+        const readings = await executeReads(...wanted);
+        if (!aborted && kinds(await fake.store.entries(incidentId)).includes("step-done")) {
+          aborted = true;
+          await fake.room.decide(incidentId, hash, alice, { verb: "abort" });
+        }
+        return readings;
+      },
+    };
+    const room = createRoom(deps);
+    await room.decide(incidentId, hash, bob, approve);
+    await room.settled(incidentId);
+    expect(fake.host.effects.map((effect) => effect.action)).toEqual(["update-memory"]);
+    expect(await bodyOf(fake, incidentId, "aborted")).toMatchObject({ before: 1, why: "it was asked to stop" });
+  });
+
+  it("refuses approvals while nobody can tell whether it is frozen", async () => {
+    const fake = await fakeRoom();
+    const { incidentId, hash } = await incidentWithPlan(fake);
+    let readable = false;
+    const store: Store = {
+      ...fake.store,
+      async document(kind, key) {
+        if (kind === "switch" && !readable) throw new Fault("store-unavailable", "Reading: no answer.", "Wait.");
+        return await fake.store.document(kind, key);
+      },
+    };
+    const room = createRoom({ ...fake.deps, store });
+    expect(await room.decide(incidentId, hash, bob, approve)).toMatchObject({
+      code: "frozen",
+      found: "Acting is frozen by room137 (the freeze switch could not be read).",
+    });
+    expect(fake.host.effects).toEqual([]);
+    readable = true;
+    expect(await room.decide(incidentId, hash, bob, approve)).toHaveProperty("said");
+    await room.settled(incidentId);
+    expect(fake.host.effects).toHaveLength(2);
   });
 
   it("refuses approvals while it is frozen, and only who may administer freezes and thaws", async () => {
@@ -114,6 +161,48 @@ describe("stopping", () => {
     ]);
     expect(await fake.room.decide("fleet", hash, bob, approve)).toMatchObject({ code: "unknown-incident" });
   });
+});
+
+describe("an audit that cannot be written", () => {
+  it.each([
+    ["decided", 0],
+    ["step-started", 0],
+    ["step-done", 1],
+  ] as const)(
+    "from '%s' on lets nothing begin, and the run goes on once it can be written again",
+    async (from, effects) => {
+      const fake = await fakeRoom();
+      const { incidentId, hash } = await incidentWithPlan(fake);
+      let full = true;
+      let reached = false;
+      const store: Store = {
+        ...fake.store,
+        // Reading goes on; the disk is full for this row and for everything after it.
+        async append(requests, outbox) {
+          reached ||= requests.some(({ body }) => body.kind === from);
+          if (full && reached) throw new Fault("store-unavailable", "Appending: the disk is full.", "Free some space.");
+          return await fake.store.append(requests, outbox);
+        },
+      };
+      const room = createRoom({ ...fake.deps, store });
+      const clicked = room.decide(incidentId, hash, bob, approve).then(
+        () => "taken",
+        (error: Fault) => error.code,
+      );
+      expect(await clicked).toBe(from === "decided" ? "store-unavailable" : "taken");
+      await room.settled(incidentId);
+      expect({ from, reached, effects: fake.host.effects.length }).toEqual({ from, reached: true, effects });
+      expect(kinds(await fake.room.entries(incidentId))).not.toContain(from);
+
+      full = false;
+      if (from === "decided") await room.decide(incidentId, hash, bob, approve);
+      await room.resume();
+      await room.settled(incidentId);
+      expect(fake.host.effects.map((effect) => effect.action)).toEqual(["update-memory", "start"]);
+      expect(await stateOf(fake, incidentId)).toBe("recovered");
+      await room.stop(0);
+    },
+  );
 });
 
 describe("a process that stops in order", () => {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { parseButtonValue } from "../../src/core/buttons.ts";
+import { parseOutgoing } from "../../src/core/outgoing.ts";
 import { isRefusal } from "../../src/core/result.ts";
+import type { Announce, OutboxRow } from "../../src/ports.ts";
+import { announce } from "../../src/render/announce.ts";
 import {
   askAboutWeb,
   bob,
@@ -110,6 +114,36 @@ describe("time", () => {
     await fake.room.stop(0);
   });
 
+  it("takes the buttons of an expired plan away, and the one that is left looks again and makes a new plan", async () => {
+    const said: OutboxRow[] = [];
+    const noted: Announce = (incident, entry) => {
+      const rows = announce(incident, entry);
+      said.push(...rows);
+      return rows;
+    };
+    const fake = await fakeRoom({ deps: { announce: noted } });
+    const { incidentId, hash } = await incidentWithPlan(fake);
+    const card = () => buttonsOf(said, `${incidentId}:plan:1`);
+    await fake.room.resume();
+    expect(card().map(({ id }) => id)).toEqual(["plan_approve", "plan_reject", "plan_change", "plan_commands"]);
+    await fake.time.advance(31 * 60_000);
+    await settle();
+    const [left, ...more] = card();
+    expect({ id: left?.id, more }).toEqual({ id: "plan_new", more: [] });
+    expect(fake.host.effects).toEqual([]);
+
+    const value = parseButtonValue(left?.value ?? "");
+    expect(value).toEqual({ incidentId, hash });
+    expect(await fake.room.decide(incidentId, value?.hash ?? "", carol, { verb: "replan" })).toHaveProperty("said");
+    await fake.room.settled(incidentId);
+    const renewed = (await bodyOf(fake, incidentId, "plan-proposed"))?.plan.hash ?? "";
+    const second = buttonsOf(said, `${incidentId}:plan:2`);
+    expect(second.find(({ id }) => id === "plan_approve")?.value).toContain(renewed);
+    await run(fake, incidentId, renewed);
+    expect(await stateOf(fake, incidentId)).toBe("recovered");
+    await fake.room.stop(0);
+  });
+
   it("makes up at the start for what came due while nothing ran, and closes what is over", async () => {
     const fake = await fakeRoom();
     const { incidentId } = await incidentWithPlan(fake);
@@ -144,3 +178,16 @@ describe("time", () => {
     await fake.room.stop(0);
   });
 });
+
+/** The buttons of a card as it stands in the thread: of its post, or of the newest edit of it. */
+function buttonsOf(said: readonly OutboxRow[], key: string): { id: string; value: string }[] {
+  const card = said
+    .map((row) => ({ row, outgoing: parseOutgoing(row.payload) }))
+    .findLast(
+      ({ row, outgoing }) =>
+        (row.key === key && outgoing?.kind === "post") ||
+        (outgoing?.kind === "update" && "key" in outgoing.message && outgoing.message.key === key),
+    );
+  const found = JSON.stringify(card?.outgoing).matchAll(/"action_id":"(\w+)"[^{}]*?"value":"([^"]+)"/g);
+  return [...found].map(([, id = "", value = ""]) => ({ id, value }));
+}
