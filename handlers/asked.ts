@@ -6,10 +6,12 @@ import type { Room } from "../src/room.ts";
 import type { Message } from "../src/slack/blocks/message.ts";
 import type { RequestContext, SlackEdge } from "../src/slack/edge.ts";
 import type { Listener } from "../src/slack/whisper.ts";
+import type { Homes } from "./home.ts";
 
 export interface HandlerDeps {
   room: Room;
   edge: Pick<SlackEdge, "api" | "people" | "whisper" | "store" | "lost">;
+  homes: Homes;
   clock: Clock;
   log: Log;
 }

@@ -3,7 +3,7 @@ import { refuse } from "../src/core/result.ts";
 import type { SlackEdge } from "../src/slack/edge.ts";
 import { answering, asked, type CommandHandler, type HandlerDeps, requestOf } from "./asked.ts";
 import { guardrails } from "./guardrails.ts";
-import { publishHome } from "./home.ts";
+import { createHomes } from "./home.ts";
 import { hostForm, hostFormId } from "./host-modal.ts";
 import { hosts } from "./hosts.ts";
 import { greet } from "./member-joined.ts";
@@ -52,7 +52,7 @@ export const events: Record<string, EventHandler> = {
     await answering(deps, who, () => mention(who, String(said ?? ""), event.botUserId, commands, deps));
   },
   async app_home_opened(event, deps) {
-    if (event["tab"] === "home" && typeof event["user"] === "string") await publishHome(event["user"], deps);
+    if (event["tab"] === "home" && typeof event["user"] === "string") await deps.homes.opened(event["user"]);
   },
   async member_joined_channel(event, deps) {
     if (event["user"] === event.botUserId) await greet(String(event["channel"]), deps);
@@ -73,8 +73,8 @@ export const events: Record<string, EventHandler> = {
 };
 
 /** Registers everything on the edge's Bolt app. Once, before it starts. */
-export function registerHandlers(edge: SlackEdge, given: Omit<HandlerDeps, "edge">): void {
-  const deps: HandlerDeps = { ...given, edge };
+export function registerHandlers(edge: SlackEdge, given: Omit<HandlerDeps, "edge" | "homes">): void {
+  const deps: HandlerDeps = { ...given, edge, homes: createHomes({ ...given, api: edge.api }) };
   onCommands(edge.app, deps);
   onButtons(edge.app, deps);
   onForms(edge.app, deps);
@@ -84,7 +84,7 @@ export function registerHandlers(edge: SlackEdge, given: Omit<HandlerDeps, "edge
       await handle({ ...event, botUserId: context.botUserId ?? null, context }, deps);
     });
   }
-  edge.onHome((userId) => publishHome(userId, deps));
+  edge.onBeat(() => deps.homes.refresh());
 }
 
 /** One listener for all, so that a command we do not know is answered too. */

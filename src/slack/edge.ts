@@ -12,7 +12,6 @@ import { createLimiter } from "./limiter.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPeople, type PeopleLookup } from "./people.ts";
 import { type EdgeMetrics, noMetrics, systemTimers, type Timers, wait } from "./ports.ts";
-import type { Problem } from "./problems.ts";
 import { createHttpReceiver, type HttpReceiver } from "./receiver-http.ts";
 import { createSocketReceiver, type SocketReceiver } from "./receiver-socket.ts";
 import { createWhisper, type Whisper } from "./whisper.ts";
@@ -27,8 +26,8 @@ export interface SlackEdge {
   store: Store;
   /** For the one server of the process: true when the request was Slack's. In socket mode nothing ever is. */
   handle: HttpReceiver;
-  /** Draws a person's Home tab; set by the handlers. */
-  onHome(publish: (userId: string) => Promise<Problem | null>): void;
+  /** Runs every few seconds from start to stop, one run at a time: what people look at is drawn anew. */
+  onBeat(run: () => Promise<void>): void;
   /** Throws `Fault` slack-unavailable when Slack cannot be reached in time or refuses our tokens. */
   start(): Promise<void>;
   /** Whether people can reach us now. */
@@ -80,6 +79,11 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
   let phase: "new" | "started" | "stopped" = "new";
   let lostBecause: string | null = null;
   let cancelResume = () => {};
+  let cancelBeat = () => {};
+  let beat = async () => {};
+  const nextBeat = () => {
+    if (phase !== "stopped") cancelBeat = parts.timers.after(limits.slackBeatMs, () => void beat().finally(nextBeat));
+  };
   const takeUp = async () => {
     await intake.resume().catch((error: unknown) => deps.log.error({ err: error }, "the inbox could not be read"));
     if (phase !== "stopped") cancelResume = parts.timers.after(limits.inboxLeaseMs, () => void takeUp());
@@ -96,8 +100,8 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       response.writeHead(503).end();
       return true;
     },
-    onHome: (publish) => {
-      parts.home.publish = publish;
+    onBeat: (run) => {
+      beat = run;
     },
     async start() {
       const untilMs = deps.clock.nowMs() + limits.slackStartMs;
@@ -107,6 +111,7 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       await takeUp();
       await socket?.start(Math.max(1, untilMs - deps.clock.nowMs()));
       phase = "started";
+      nextBeat();
     },
     ready: () =>
       phase === "started" &&
@@ -120,6 +125,7 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
     async stop(deadlineMs, finish) {
       phase = "stopped";
       cancelResume();
+      cancelBeat();
       const untilMs = deps.clock.nowMs() + deadlineMs;
       const leftMs = () => Math.max(1, untilMs - deps.clock.nowMs());
       await intake.stop(leftMs());
@@ -141,7 +147,6 @@ interface Parts {
   http: HttpReceiver | null;
   timers: Timers;
   identity: { known: Identity | null };
-  home: { publish: (userId: string) => Promise<Problem | null> };
   /** Slack refuses our token for what we send, by its code; null while it does not. */
   trouble: { setup: string | null };
 }
@@ -153,7 +158,6 @@ function assemble(given: EdgeDeps): Parts {
   const random = given.random ?? Math.random;
   const dispatcher = given.dispatcher ?? null;
   const identity: Parts["identity"] = { known: null };
-  const home: Parts["home"] = { publish: async () => null };
   const trouble: Parts["trouble"] = { setup: null };
   const deps = { ...given, timers, metrics, random, dispatcher, apiUrl: config.apiUrl };
   const limiter = createLimiter({ clock, timers });
@@ -171,7 +175,6 @@ function assemble(given: EdgeDeps): Parts {
     ...deps,
     api,
     botUserId: () => identity.known?.userId ?? null,
-    publishHome: (userId) => home.publish(userId),
     onSent: async (row, sent) => {
       if ("ts" in sent && sent.ts !== null) trouble.setup = null;
       await notePosted(given, row, sent);
@@ -188,7 +191,6 @@ function assemble(given: EdgeDeps): Parts {
     outbox,
     timers,
     identity,
-    home,
     trouble,
     whisper: createWhisper({ api, content, log }),
     people: createPeople({ api, clock, log, groups: given.groups, teamId: () => identity.known?.teamId ?? null }),

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { limits } from "../../src/core/limits.ts";
 import { Fault, refuse } from "../../src/core/result.ts";
 import { plainText } from "../../src/slack/blocks/plain-text.ts";
 import { messagesIn, type OpenEdge, openEdge, settle, until } from "../slack/open-edge.ts";
@@ -111,7 +112,7 @@ describe("commands", () => {
     open = await openEdge();
     open.slack.inject({ kind: "api-error", method: "users.info", times: 1, error: "fatal_error" });
     const answer = await told("/why-500 web");
-    expect(answer).toContain("try again in a moment");
+    expect(answer).toContain("Nothing was done. Try again in a moment.");
     expect(open.fake.asks).toEqual([]);
   });
 
@@ -269,10 +270,11 @@ describe("commands", () => {
     expect(messagesIn(open, channel).map((one) => one.text)).toEqual([expect.stringContaining("room137 is here.")]);
   });
 
-  it("draw the Home tab", async () => {
+  it("draw the Home tab, and again when what it shows has changed, for as long as somebody may be looking", async () => {
     open = await openEdge();
+    let frozen: { by: string; atMs: number; reason: string } | null = { by: "U0BEN", atMs: 0, reason: "deploy" };
     open.fake.answers.status = async () => ({
-      frozen: { by: "U0BEN", atMs: open.clock.nowMs(), reason: "deploy" },
+      frozen,
       openIncidents: [
         { incidentId: "i-0001", service: "web", state: "running", openedAtMs: 0, channel, threadTs: null },
       ],
@@ -280,9 +282,10 @@ describe("commands", () => {
       hosts: [],
       version: "9.9",
     });
+    const shown = () => plainText((open.slack.world.homes.get("U0ANA")?.body["blocks"] ?? []) as unknown[]);
+    const drawn = () => open.slack.journal().filter((entry) => entry.name === "views.publish").length;
     open.slack.people.openHome("U0ANA", {});
     await until(open.clock, () => open.slack.world.homes.has("U0ANA"));
-    const shown = plainText((open.slack.world.homes.get("U0ANA")?.body["blocks"] ?? []) as unknown[]);
     for (const part of [
       "Frozen",
       "deploy",
@@ -292,6 +295,20 @@ describe("commands", () => {
       "room137 9.9",
       "/hosts add",
     ])
-      expect(shown).toContain(part);
+      expect(shown()).toContain(part);
+
+    frozen = null;
+    await open.clock.advance(limits.slackBeatMs);
+    await until(open.clock, () => drawn() === 2);
+    expect(shown()).not.toContain("Frozen");
+    await open.clock.advance(3 * limits.slackBeatMs);
+    await settle();
+    expect(drawn()).toBe(2);
+
+    await open.clock.advance(limits.homeWatchedMs);
+    frozen = { by: "U0BEN", atMs: 0, reason: "night" };
+    await open.clock.advance(3 * limits.slackBeatMs);
+    await settle();
+    expect(drawn()).toBe(2);
   });
 });
