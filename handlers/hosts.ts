@@ -35,7 +35,7 @@ export async function hosts(command: Command, deps: HandlerDeps): Promise<Reply>
 
 async function check(name: string, command: Command, deps: HandlerDeps): Promise<Reply> {
   await command.tell(told(fmt`Checking ${bold(name)}. This takes a few seconds.`));
-  const checks = await deps.room.checkHost(name);
+  const checks = await deps.room.checkHost(name, command.channel);
   return isRefusal(checks) ? checks : checkList(name, checks);
 }
 

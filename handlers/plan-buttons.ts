@@ -44,13 +44,18 @@ const begins =
 
 const again = "Press the button again.";
 
+/** Judged before anything is asked: who may not approve need not write a reason first. */
+const approve: Press = async (click, plan, deps) => {
+  const decided = await decides({ verb: "approve", reason: null })(click, plan, deps);
+  const wantsReason = isRefusal(decided ?? {}) && (decided as Refusal).code === "reason-required";
+  if (!wantsReason) return decided;
+  const known = await planOf(plan, deps);
+  return isRefusal(known) ? known : await openModal(click, deps, reasonModal(click, known.record), again);
+};
+
 const presses: Record<PlanButton, Press> = {
-  async approve(click, plan, deps) {
-    const decided = await decides({ verb: "approve", reason: null })(click, plan, deps);
-    const wantsReason = isRefusal(decided ?? {}) && (decided as Refusal).code === "reason-required";
-    return wantsReason ? await openModal(click, deps, reasonModal(click), again) : decided;
-  },
-  approveWithReason: (click, _plan, deps) => openModal(click, deps, reasonModal(click), again),
+  approve,
+  approveWithReason: approve,
   reject: decides({ verb: "reject", reason: null }),
   async change(click, plan, deps) {
     const known = await planOf(plan, deps);

@@ -7,7 +7,8 @@ import type { PlanRecord } from "../src/core/replay.ts";
 import { isRefusal, refuse } from "../src/core/result.ts";
 import { humanBytes } from "../src/core/rule.ts";
 import { commandsText } from "../src/render/plan-card.ts";
-import { context, input, preformatted, section } from "../src/slack/blocks/build.ts";
+import { actionWords } from "../src/render/wording.ts";
+import { bullets, context, input, preformatted, section } from "../src/slack/blocks/build.ts";
 import { plainTextInput } from "../src/slack/blocks/build-elements.ts";
 import { modal } from "../src/slack/blocks/build-views.ts";
 import { bold, code, fmt } from "../src/slack/blocks/inline.ts";
@@ -28,13 +29,20 @@ const reasonInput = () =>
   });
 
 /** Takes the place of the confirm dialog where the policy asks for a reason. */
-export function reasonModal(click: Click): ModalView {
+export function reasonModal(click: Click, { plan }: PlanRecord): ModalView {
   return modal({
     title: "Approve the plan",
     callbackId: reasonFormId,
     submit: "Approve",
     metadata: originText(click, click.value),
-    blocks: [section("The steps on the card run at once when the last approval is in."), reasonInput()],
+    blocks: [
+      section("These steps run at once when the last approval is in:"),
+      bullets(
+        plan.steps.map((step) => fmt`${actionWords(step.action)}`),
+        { ordered: true },
+      ),
+      reasonInput(),
+    ],
   });
 }
 

@@ -47,7 +47,7 @@ function explain(error: unknown, terminal: Terminal): number {
     return exitCode.usage;
   }
   if (error instanceof Fault) {
-    terminal.complain(`${error.message.replaceAll("\n", "; ")}; ${error.next}`);
+    terminal.complain(`${error.message.replaceAll("\n", "; ").replace(/\.$/, "")}; ${error.next}`);
     return error.code === "config-invalid" ? exitCode.usage : exitCode.unreachable;
   }
   const reason = error instanceof Error ? error.message : String(error);
@@ -72,12 +72,20 @@ function buildProgram(commands: Commands, terminal: Terminal, done: (code: numbe
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.complain(`${oneLine(text.replace(/^error: /, "")).trim()}; see room137 --help`),
+      writeErr: (text) => terminal.complain(`${usageComplaint(text)}; see room137 --help`),
     });
   addServing(program, commands, done);
   addQuestions(program, commands, done);
   addRecords(program, commands, done);
   return program;
+}
+
+/** Where no command was given, the parser writes its whole help: that is asked for with --help. */
+function usageComplaint(text: string): string {
+  const lacking = /^Usage: (\w+(?: [a-z]\S*)*)/.exec(text)?.[1];
+  return lacking === undefined
+    ? oneLine(text.replace(/^error: /, "")).trim()
+    : `no command was given after "${lacking}"`;
 }
 
 type Done = (code: number) => void;

@@ -101,6 +101,8 @@ function why(
 ): Promise<number> {
   return withParts(deps, async (parts) => {
     requireHost(parts, host);
+    if (service.trim() === "")
+      throw new Fault("config-invalid", "no service was named", "name a container or a compose service");
     const store = await openStore("file::memory:", { clock: systemClock });
     const room = assembleRoom(parts, {
       store,
@@ -238,11 +240,12 @@ function timelineList(deps: CommandDeps, json: boolean): Promise<number> {
   });
 }
 
-function timelineExport(deps: CommandDeps, incident: string, format: string): Promise<number> {
+function timelineExport(deps: CommandDeps, incident: string, given: string): Promise<number> {
+  const format = given.toLowerCase();
   if (!Object.hasOwn(exporters, format)) {
     throw new Fault(
       "config-invalid",
-      `there is no export format ${format.slice(0, 40)}`,
+      `there is no export format ${given.slice(0, 40)}`,
       `use one of ${Object.keys(exporters).join(", ")}`,
     );
   }

@@ -143,7 +143,12 @@ export function policyVersion(config: Pick<Config, "policy" | "approvals">): str
 function hostSurroundings(world: ConfigWorld): HostSurroundings {
   const around = surroundings(world.env);
   const text = around.home ? readText(world, `${around.home}/.ssh/config`) : null;
-  return { ...around, sshConfig: text === null ? [] : parseSshConfig(text) };
+  const knownHosts = around.home ? `${around.home}/.ssh/known_hosts` : null;
+  return {
+    ...around,
+    sshConfig: text === null ? [] : parseSshConfig(text),
+    knownHosts: knownHosts !== null && readText(world, knownHosts) !== null ? knownHosts : null,
+  };
 }
 
 function readText(world: ConfigWorld, path: string): string | null {

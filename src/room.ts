@@ -99,7 +99,7 @@ export interface Room {
   export(incidentId: string, format: string, by: Actor): Promise<ExportedTimeline | Refusal>;
   status(channel: string | null): Promise<StatusOverview>;
   hosts(channel: string | null): Promise<HostStatus[]>;
-  checkHost(host: string): Promise<HostCheck[] | Refusal>;
+  checkHost(host: string, channel: string | null): Promise<HostCheck[] | Refusal>;
   addHost(
     by: Person,
     host: { name: string; address: string; port: number; user: string; hostKey: string; identityFile: string },
@@ -129,7 +129,7 @@ export function createRoom(deps: RoomDeps): Room {
     export: (incidentId, format, by) => exportTimeline(desk, incidentId, format, by),
     status: (channel) => status(desk, channel),
     hosts: (channel) => hosts(desk, channel),
-    checkHost: (host) => checkHost(desk, host),
+    checkHost: (host, channel) => checkHost(desk, host, channel),
     addHost: (by, host) => addHost(desk, by, host),
     removeHost: (by, host) => removeHost(desk, by, host),
     setFrozen: (by, frozen, reason) => setFrozen(desk, by, frozen, reason),

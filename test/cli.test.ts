@@ -41,6 +41,8 @@ describe("exit codes and streams of the terminal", () => {
   it.each([
     [["nonsense"], /unknown command 'nonsense'/],
     [["why-500"], /missing required argument 'service'/],
+    [[], /no command was given after "room137"; see room137 --help/],
+    [["timeline"], /no command was given after "room137 timeline"; see/],
     [["kernel-log", "missing.txt"], /reading missing\.txt: ENOENT/],
     [["timeline", "export", "i-1", "--format", "pdf"], /no export format pdf; use one of md, html, json, csv/],
     [["audit", "verify", "--head", "x"], /not <position>:<hash>/],

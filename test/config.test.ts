@@ -49,6 +49,15 @@ describe("the config file", () => {
     });
   });
 
+  it("knows a host without a key by ~/.ssh/known_hosts, where there is one", () => {
+    const yaml = "hosts:\n  - { name: a, address: a.example, user: me }\n";
+    const known = { "/home/me/.ssh/known_hosts": "a.example ssh-ed25519 AAAA\n" };
+    expect(load(yaml).hosts[0]).toMatchObject({ hostKey: null, knownHostsFile: null });
+    expect(load(yaml, {}, known).hosts[0]).toMatchObject({ knownHostsFile: "/home/me/.ssh/known_hosts" });
+    const own = yaml.replace("user: me", `user: me, hostKey: "SHA256:${"a".repeat(43)}"`);
+    expect(load(own, {}, known).hosts[0]).toMatchObject({ knownHostsFile: null });
+  });
+
   it("is a fault when it was named and is not there", () => {
     const fault = faultOf(() => load(null, { ROOM137_CONFIG: "/etc/nope.yaml" }));
     expect(fault.code).toBe("config-invalid");

@@ -83,6 +83,8 @@ export interface HostSurroundings {
   /** Parsed `~/.ssh/config`, empty when there is none. */
   sshConfig: SshAlias[];
   home: string | null;
+  /** `~/.ssh/known_hosts`, null when there is none. */
+  knownHosts: string | null;
   /** Login name for hosts that name none. */
   userName: string | null;
   agentSocket: string | null;
@@ -170,7 +172,8 @@ function resolveSshHost(
     remediateIdentityFile: path(input.remediateIdentityFile),
     remediateUser: input.remediateUser ?? null,
     hostKey: typeof input.hostKey === "string" ? input.hostKey : null,
-    knownHostsFile: path(knownHostsFile),
+    // Without a key of its own a host is known by what ssh itself has accepted for this user.
+    knownHostsFile: path(knownHostsFile) ?? (input.hostKey === undefined ? around.knownHosts : null),
     dockerSocket: path(input.dockerSocket) ?? defaultSocket,
   };
 }

@@ -10,7 +10,7 @@ type Scene = Omit<World, "subjects" | "edges">;
  */
 export function findSubjects(scene: Scene): ContainerView[] {
   const { service, host } = scene.target;
-  const entry = scene.settings.services.find((known) => known.name === service);
+  const entry = configuredService(scene, service);
   const allowed = scene.containers.filter(
     (view) =>
       (host === null || view.host === host) &&
@@ -32,14 +32,28 @@ export function findSubjects(scene: Scene): ContainerView[] {
   return [];
 }
 
+/** The service the configuration has under that name: as it is written there, else in any case. */
+function configuredService(scene: Scene, service: string): World["settings"]["services"][number] | undefined {
+  const known = scene.settings.services;
+  const asked = service.toLowerCase();
+  return known.find(({ name }) => name === service) ?? known.find(({ name }) => name.toLowerCase() === asked);
+}
+
 /** Names close to the asked one, nearest first, for `not-found`. */
 export function nearNames(scene: Scene): { name: string; host: string }[] {
   const asked = scene.target.service.toLowerCase();
-  const names = scene.containers.flatMap((view) =>
+  const seen = scene.containers.flatMap((view) =>
     [view.name, composeService(view)]
       .filter((name): name is string => name !== null)
       .map((name) => ({ name, host: view.host })),
   );
+  const hosts = scene.hosts.map((host) => host.name);
+  const configured = scene.settings.services.flatMap((service) =>
+    hosts
+      .filter((host) => service.hosts.length === 0 || service.hosts.includes(host))
+      .map((host) => ({ name: service.name, host })),
+  );
+  const names = [...seen, ...configured];
   const unique = names.filter(
     (entry, at) => names.findIndex((other) => other.name === entry.name && other.host === entry.host) === at,
   );

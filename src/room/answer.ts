@@ -1,5 +1,5 @@
 import { buildReport } from "../core/build-report.ts";
-import { propose } from "../core/propose.ts";
+import { propose, withPlanReason } from "../core/propose.ts";
 import type { DiagnosisReport } from "../core/report.ts";
 import { Fault } from "../core/result.ts";
 import type { AskRequest } from "../room.ts";
@@ -22,5 +22,6 @@ export async function answer(desk: Desk, request: AskRequest): Promise<Diagnosis
     const what = host === null ? "no host is registered" : `there is no host called ${host}`;
     throw new Fault("host-unreachable", `asking about ${service}: ${what}`, "add it under hosts: in room137.yaml");
   }
-  return buildReport(conclusion.diagnosis, propose(conclusion, desk.policy.actions).plan, timings);
+  const policy = desk.policy.actions;
+  return buildReport(withPlanReason(conclusion, policy), propose(conclusion, policy).plan, timings);
 }

@@ -50,8 +50,15 @@ export function refusalOf(desk: Desk, target: Target, channel: string | null, by
     return refuse("unknown-host", found, "Nothing was looked at.", "Name one of them, or add it with /hosts add.");
   }
   if (visible.length === 0) {
-    const found = desk.hosts.names().length === 0 ? "No host is registered." : "This channel may see no host.";
-    return refuse("unknown-host", found, "There is nothing to look at.", "Add one with /hosts add or in the config.");
+    const means = "There is nothing to look at.";
+    return desk.hosts.names().length === 0
+      ? refuse("unknown-host", "No host is registered.", means, "Add one with /hosts add or in the config.")
+      : refuse(
+          "unknown-host",
+          "This channel may see no host.",
+          means,
+          "Ask in another channel; the config's channels: says which may see what.",
+        );
   }
   if (by !== null && questionFor(desk, target, channel, by).hosts.length === 0) {
     const about = { host: null, container: target.service, action: null };

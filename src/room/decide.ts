@@ -70,6 +70,8 @@ function additions(incident: Incident, by: Person, decision: Decision, judgement
   const own = judgement.bodies.map((body) => ({ actor: actorOf(body, person), body }));
   if ("refusal" in judgement) {
     const { code, found } = judgement.refusal;
+    // Nothing was refused yet: the person is asked for the reason now.
+    if (code === "reason-required" && decision.verb === "approve") return own;
     const told = incident.refusedEntries < limits.refusedEntries;
     return told ? [...own, { actor: person, body: { kind: "refused", verb: decision.verb, code, found } }] : own;
   }

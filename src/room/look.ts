@@ -31,7 +31,8 @@ export async function findIncident(
   if (query.incident !== null) {
     const incidentId = query.incident.trim().toLowerCase();
     const found = await desk.store.incident(incidentId);
-    return found === null ? unknownIncident(incidentId) : { incidentId };
+    const incident = found === null ? null : replay(await desk.store.entries(incidentId));
+    return incident === null || !isVisible(desk, incident, channel) ? unknownIncident(incidentId) : { incidentId };
   }
   const ofThread = channel !== null && threadTs !== null ? await desk.store.incidentByThread(channel, threadTs) : null;
   if (ofThread !== null) return { incidentId: ofThread.incidentId };
@@ -39,6 +40,13 @@ export async function findIncident(
   if (newest !== undefined) return { incidentId: newest.incidentId };
   const found = channel === null ? "There is no incident yet." : "There is no incident in this channel yet.";
   return refuse("unknown-incident", found, "There is nothing to show.", "Ask with /why-500 <service>.");
+}
+
+/** Where it is told it is no secret; elsewhere only what is about hosts that the channel may see. */
+function isVisible(desk: Desk, incident: Incident, channel: string | null): boolean {
+  if (channel === null || incident.room?.channel === channel) return true;
+  const hidden = desk.hosts.names().filter((name) => !hostsOf(desk, channel).includes(name));
+  return !incident.hosts.some((host) => hidden.includes(host));
 }
 
 export async function exportTimeline(
@@ -109,8 +117,8 @@ export async function hosts(desk: Desk, channel: string | null): Promise<HostSta
   }));
 }
 
-export async function checkHost(desk: Desk, host: string): Promise<HostCheck[] | Refusal> {
-  if (!desk.hosts.names().includes(host)) return unknownHost(desk, host, null);
+export async function checkHost(desk: Desk, host: string, channel: string | null): Promise<HostCheck[] | Refusal> {
+  if (!hostsOf(desk, channel).includes(host)) return unknownHost(desk, host, channel);
   const checks = await desk.hosts.check(host);
   const broken = checks.find((check) => !check.ok && check.level === "error");
   desk.seen.set(host, { ok: broken === undefined, detail: broken?.detail ?? "checked" });
@@ -144,14 +152,15 @@ export async function canI(desk: Desk, by: Person, verb: string, target: string)
   if (host !== null && !names.includes(host)) return { said: `There is no host called ${host.slice(0, 80)}.` };
   const labels = labelsOf(desk);
   const on = host === null ? names : [host];
-  const lines = on.map((name) => {
+  const answers = on.map((name) => {
     const about = { host: { name, labels: labels(name) }, container, action: null };
-    const { allowed, because } = mayDo(desk.policy.approvals, by, known, about);
-    return `${allowed ? "Yes" : "No"}, on ${name}: ${because}.`;
+    return { name, ...mayDo(desk.policy.approvals, by, known, about) };
   });
+  const lines = answers.map(({ name, allowed, because }) => `${allowed ? "Yes" : "No"}, on ${name}: ${because}.`);
+  const allowedSomewhere = answers.some(({ allowed }) => allowed);
   const what = container ?? "any container";
   if (lines.length === 0) return { said: "There is no host yet, so there is nothing to decide." };
-  const own = known === "approve" && !desk.policy.approvals.allowSelfApproval;
+  const own = known === "approve" && allowedSomewhere && !desk.policy.approvals.allowSelfApproval;
   const more = own ? " A plan you asked for yourself is for others to approve." : "";
   return { said: `${known} ${what}: ${[...new Set(lines)].join(" ")}${more}` };
 }

@@ -35,6 +35,9 @@ interface Following {
   ended: Promise<void>;
 }
 
+/** Why a host is not followed, as last logged: one that is away for a night is a line an hour, not one every few seconds. */
+type Told = Map<string, { reason: string; atMs: number }>;
+
 /**
  * The engine remembers 256 events and four health checks a second erase a kill in less than a minute; so its events are
  * followed and kept, with a sample of every container's memory. Each host is followed by one replica, which holds its
@@ -42,12 +45,13 @@ interface Following {
  */
 export function createRecorder(deps: RecorderDeps): Recorder {
   const following = new Map<string, Following>();
+  const told: Told = new Map();
   let endTicks = () => {};
   let trimmedAtMs = 0;
   const tick = async () => {
     const names = new Set(deps.hosts.names());
     for (const [host, { abort }] of following) if (!names.has(host)) abort.abort();
-    for (const host of names) await own(deps, following, host);
+    for (const host of names) await own(deps, following, told, host);
     if (deps.clock.nowMs() - trimmedAtMs < limits.recordedTrimMs) return;
     trimmedAtMs = deps.clock.nowMs();
     await deps.store.trimRecorded(trimmedAtMs - deps.retentionMs);
@@ -71,15 +75,19 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 }
 
 /** Keeps or takes the lease of a host, and follows it exactly while it is held. */
-async function own(deps: RecorderDeps, following: Map<string, Following>, host: string): Promise<void> {
+async function own(deps: RecorderDeps, following: Map<string, Following>, told: Told, host: string): Promise<void> {
   const mine = await deps.store.acquireLease(leaseOf(host), deps.owner, limits.recorderLeaseMs, deps.clock.nowMs());
   const current = following.get(host);
   if (!mine) current?.abort.abort();
   if (!mine || current !== undefined) return;
   const abort = new AbortController();
-  const ended = follow(deps, host, abort.signal)
+  const ended = follow(deps, host, abort.signal, () => told.delete(host))
     .catch((error: unknown) => {
       const reason = error instanceof Fault ? error.message : String(error);
+      const before = told.get(host);
+      const atMs = deps.clock.nowMs();
+      if (before?.reason === reason && atMs - before.atMs < limits.sameFaultLogMs) return;
+      told.set(host, { reason, atMs });
       deps.log.warn({ host, reason }, "events of a host are not followed");
     })
     .finally(() => following.delete(host));
@@ -87,7 +95,7 @@ async function own(deps: RecorderDeps, following: Map<string, Following>, host: 
 }
 
 /** Until the connection breaks or the signal aborts. */
-async function follow(deps: RecorderDeps, host: string, signal: AbortSignal): Promise<void> {
+async function follow(deps: RecorderDeps, host: string, signal: AbortSignal, onArrival: () => void): Promise<void> {
   const reader = await deps.hosts.reader(host);
   const { coverage, offsetMs } = await catchUp(deps, host);
   let current = coverage;
@@ -107,6 +115,7 @@ async function follow(deps: RecorderDeps, host: string, signal: AbortSignal): Pr
   const endFlushes = deps.scheduler.every(limits.recorderTickMs, () => void flush().catch(warn));
   const endSamples = deps.scheduler.every(limits.memorySampleMs, () => void sampler.sample().catch(warn));
   const onEvent = (line: Buffer) => {
+    onArrival();
     const event = deps.parseEvent(line.toString("utf8"));
     if (event === null || !isKept(event)) return;
     sampler.changed(event.actorId);

@@ -67,9 +67,9 @@ type User = z.infer<typeof userSchema>;
 
 async function readUser(deps: PeopleDeps, userId: string): Promise<User> {
   const answer = await deps.api.call("users.info", { user: userId }, "interactive");
-  if (!answer.ok) throw unknown(`looking up ${userId} in Slack`, answer.problem);
+  if (!answer.ok) throw unknown(`who ${userId} is`, answer.problem);
   const user = userSchema.safeParse(answer.data["user"]);
-  if (!user.success) throw unknown(`looking up ${userId} in Slack`, null);
+  if (!user.success) throw unknown(`who ${userId} is`, null);
   return user.data;
 }
 
@@ -81,7 +81,7 @@ async function readGroup(deps: PeopleDeps, group: string): Promise<ReadonlySet<s
     return new Set(Array.isArray(users) ? users.map(String) : []);
   }
   const { problem } = answer;
-  if (problem.kind !== "policy") throw unknown(`reading who is in the user group ${group}`, problem);
+  if (problem.kind !== "policy") throw unknown(`who is in the user group ${group}`, problem);
   deps.log.warn({ group, code: problem.code }, "a user group of the config cannot be read; nobody counts as in it");
   return new Set();
 }
@@ -93,7 +93,9 @@ function isExternal(user: User, teamId: string | null): boolean {
   return !(user.enterprise_user?.teams ?? []).includes(teamId);
 }
 
-function unknown(doing: string, problem: Problem | null): Fault {
+function unknown(what: string, problem: Problem | null): Fault {
   const code = problem === null ? "an answer of no known shape" : problem.code;
-  return new Fault("slack-unavailable", `${doing}: ${code}`, "try again in a moment; nothing was done");
+  const passing = problem === null || problem.kind === "retry";
+  const next = passing ? "Try again in a moment." : "Ask whoever runs room137 to look at the app's scopes and token.";
+  return new Fault("slack-unavailable", `Slack did not say ${what}: ${code}.`, `Nothing was done. ${next}`);
 }

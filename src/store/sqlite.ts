@@ -57,9 +57,21 @@ function filePath(databaseUrl: string): string {
   return resolve(databaseUrl.slice("file:".length));
 }
 
+/** Level by level: Node's own `recursive` never ends where a folder says ENOENT for what it will not hold, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it at this moment.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
 function openFile(path: string): DatabaseSync {
   if (path !== memory) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     // Created before SQLite does it, because SQLite would let everybody read it; its -wal and -shm take over the mode.
     if (!existsSync(path)) {
       closeSync(openSync(path, "a", 0o600));

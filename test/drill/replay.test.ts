@@ -68,7 +68,7 @@ describe("the drill without a lab", () => {
 
   it("does nothing that was not recorded", async () => {
     const { room } = await openReplay();
-    expect(await room.checkHost("replay-of-lab")).toEqual([expect.objectContaining({ detail: replayNotice })]);
+    expect(await room.checkHost("replay-of-lab", null)).toEqual([expect.objectContaining({ detail: replayNotice })]);
     const added = await room.addHost(person("U0ANA"), {
       name: "real-1",
       address: "192.0.2.1",

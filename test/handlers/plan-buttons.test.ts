@@ -63,8 +63,19 @@ describe.each(["socket", "http"] as const)("the plan card over %s", (transport) 
   it("opens a form in place of the dialog where a reason is required", async () => {
     open = await openEdge({ transport });
     const card = await showCard({ requireReason: true });
+    open.fake.answers.decide = async (id, hash, by, decision) => {
+      if (by.userId === "U0ANA") return refuse("own-request", "You asked for it.", "It waits.", "Ask somebody else.");
+      if (decision.verb !== "approve" || decision.reason === null)
+        return refuse("reason-required", "A reason is needed.", "Nothing ran.", "Write one.");
+      open.fake.decisions.push({ incidentId: id, hash, by, decision });
+      return { said: "approve noted" };
+    };
+    await press(card, actionIds.approveWithReason, "U0ANA");
+    await until(open.clock, () => told().length === 1);
+    expect(modalOf("U0ANA")).toBeUndefined();
     expect(await press(card, actionIds.approveWithReason)).toMatchObject({ ok: true });
     await until(open.clock, () => modalOf("U0BEN") !== undefined);
+    expect(JSON.stringify(modalOf("U0BEN")?.body)).toContain("set the memory limit of db on");
     const viewId = modalOf("U0BEN")?.id ?? "";
     const values = { reason: { value: "db must be back before the shop opens" } };
     expect(await open.slack.people.submit("U0BEN", { viewId, values })).toMatchObject({ outcome: "closed" });
@@ -246,6 +257,9 @@ describe("the plan card", () => {
       JSON.stringify({ body, receivedAtMs: nowMs - 1_000, owner: "test" }),
       nowMs,
     );
+    open.fake.answers.entries = async () => story([...opening, proposal(foundingPlan)], incidentId);
+    open.fake.answers.decide = async () =>
+      refuse("reason-required", "A reason is needed.", "Nothing ran.", "Write one.");
     await open.edge.start();
     await until(open.clock, () => told().length === 1);
     expect(told()[0]?.text).toContain("Press the button again.");

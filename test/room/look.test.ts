@@ -53,6 +53,9 @@ describe("asking", () => {
     expect(await blind.room.hosts("C1")).toEqual([]);
     expect(await blind.room.guardrails("h1", "C1")).toMatchObject({ code: "unknown-host" });
     expect(await blind.room.guardrails(null, "C2")).toMatchObject({ report: { hosts: [{ host: "h1" }] } });
+    expect(await blind.room.checkHost("h1", "C1")).toMatchObject({
+      found: "There is no host called h1 here; known: none.",
+    });
   });
 
   it("goes by the person's right to look, and reads only what that person may", async () => {
@@ -116,6 +119,15 @@ describe("the timeline", () => {
     expect(await find(null, null, null)).toEqual({ incidentId });
     expect(await find(null, "C2", null)).toMatchObject({ code: "unknown-incident" });
     expect(await find("i-nope00", null, null)).toMatchObject({ code: "unknown-incident" });
+  });
+
+  it("is not shown by its id in a channel that may not see its hosts, except where it is told", async () => {
+    const fake = await fakeRoom({ config: { channels: { C2: { hosts: [] } } } });
+    const { incidentId } = await incidentWithPlan(fake);
+    const find = (channel: string) => fake.room.findIncident({ incident: incidentId, channel, threadTs: null });
+    expect(await find("C1")).toEqual({ incidentId });
+    expect(await find("C3")).toEqual({ incidentId });
+    expect(await find("C2")).toMatchObject({ code: "unknown-incident" });
   });
 
   it("is exported, and who exported it is in it", async () => {
@@ -197,8 +209,8 @@ describe("hosts and rights", () => {
 
   it("are checked, and the check is remembered", async () => {
     const fake = await fakeRoom();
-    expect(await fake.room.checkHost("h9")).toMatchObject({ code: "unknown-host" });
-    expect(await fake.room.checkHost("h1")).toMatchObject([{ level: "info" }, { level: "warning", ok: false }]);
+    expect(await fake.room.checkHost("h9", null)).toMatchObject({ code: "unknown-host" });
+    expect(await fake.room.checkHost("h1", null)).toMatchObject([{ level: "info" }, { level: "warning", ok: false }]);
     expect(await fake.room.hosts(null)).toMatchObject([{ ok: true, detail: "checked" }]);
   });
 

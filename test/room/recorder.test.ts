@@ -71,6 +71,7 @@ async function recording(more: { store?: Store; time?: FakeTime; owner?: string 
   const time = more.time ?? fakeTime(askedAtMs);
   const store = more.store ?? (await openStore("file::memory:", { clock: time.clock }));
   const { engine, followEvents, answer } = openEngine(time);
+  const warnings: string[] = [];
   const recorder: Recorder = createRecorder({
     store,
     clock: time.clock,
@@ -86,9 +87,9 @@ async function recording(more: { store?: Store; time?: FakeTime; owner?: string 
     parseEvent: (line) => JSON.parse(line) as DockerEvent,
     retentionMs: 48 * 60 * minute,
     owner: more.owner ?? "one",
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: { info: () => {}, warn: (fields) => void warnings.push(String(fields["reason"])), error: () => {} },
   });
-  return { recorder, engine, store, time, answer };
+  return { recorder, engine, store, time, answer, warnings };
 }
 
 /** What an investigation of this moment gets from the recorder. */
@@ -188,4 +189,24 @@ it("is done by one replica at a time, and goes to the other within ten seconds o
 it("adds nothing where nothing was recorded", async () => {
   const all = await recording();
   expect(await widened(all)).toEqual({ window: null, series: null });
+});
+
+it("logs once an hour that a host cannot be followed, and at once when it is lost anew", async () => {
+  const { recorder, engine, time, warnings } = await recording();
+  recorder.start();
+  await settle();
+  for (let times = 0; times < 10; times++) {
+    engine.lose();
+    await time.advance(5_000);
+  }
+  expect(warnings).toEqual(["the connection broke"]);
+  engine.emit(die(time.clock.nowMs()));
+  engine.lose();
+  await time.advance(5_000);
+  expect(warnings).toHaveLength(2);
+  await time.advance(60 * minute);
+  engine.lose();
+  await time.advance(5_000);
+  expect(warnings).toHaveLength(3);
+  await recorder.stop();
 });

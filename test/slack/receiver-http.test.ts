@@ -68,6 +68,36 @@ describe("the HTTP receiver", () => {
     expect(open.fake.asks).toHaveLength(1);
   });
 
+  it("takes two commands for two, although a careless sender gives both the same trigger", async () => {
+    const other = new URLSearchParams(command);
+    other.set("text", "api");
+    expect((await signed(command)).status).toBe(200);
+    expect((await signed(other.toString())).status).toBe(200);
+    await until(open.clock, () => open.fake.asks.length === 2);
+    expect(open.fake.asks.map((ask) => ask.service).sort()).toEqual(["api", "web"]);
+  });
+
+  it("works on a submitted form that carries no trigger, as in Slack's own sample", async () => {
+    const payload = {
+      type: "view_submission",
+      team: { id: "T0LOCAL", domain: "local" },
+      user: { id: "U0BEN", name: "ben" },
+      view: {
+        id: "V1",
+        type: "modal",
+        callback_id: "plan_reason",
+        private_metadata: `C0INCIDENTS||i-0001:${"a".repeat(64)}:1`,
+        state: { values: { reason: { value: { type: "plain_text_input", value: "traffic is back" } } } },
+        hash: "156663117.cd33ad1f",
+      },
+      response_urls: [],
+    };
+    const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
+    expect((await signed(body)).status).toBe(200);
+    await until(open.clock, () => open.fake.decisions.length === 1);
+    expect(open.fake.decisions[0]?.decision).toEqual({ verb: "approve", reason: "traffic is back" });
+  });
+
   it("answers a signed body that is no JSON, another method and a path of others plainly", async () => {
     expect((await signed("{broken", { type: "application/json" })).status).toBe(415);
     expect((await signed("[1]", { type: "application/json" })).status).toBe(415);

@@ -38,6 +38,10 @@ describe("a file in particular", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
+  test("is refused at once where its directory cannot be made", async () => {
+    await expect(openStore("file:/proc/nowhere/room137.db", { clock })).rejects.toThrow(/Opening the store in \/proc/);
+  });
+
   test("is made with its directories, readable for its owner alone", async () => {
     const deep = join(folder, "a", "b", "room137.db");
     const store = await openStore(`file:${deep}`, { clock });

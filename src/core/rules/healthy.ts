@@ -28,7 +28,7 @@ function aliveSubject(world: World, view: ContainerView): Finding[] {
     faultAt(view, {
       kind: "ruled-out",
       cause: "unknown-cause",
-      summary: `${view.name} itself is healthy: ${describeProbe(first.value)}; what fails is what it depends on, so restarting ${view.name} changes nothing`,
+      summary: `${view.name} itself is healthy: ${describeProbe(first.value)}; what its log complains of is what it depends on, so restarting ${view.name} changes nothing`,
       facts: [
         cite(first, describeProbe(first.value), view.name),
         cite(view.inspect, `State.Status=running RestartCount=${view.inspect.value.restartCount}`, view.name),

@@ -6,6 +6,7 @@ import {
   lastDeath,
   memoryKills,
   rememberedDeaths,
+  updateAfter,
 } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
@@ -123,16 +124,16 @@ function isLooping(inspect: ContainerInspect, deaths: Death[], world: World, vie
 }
 
 function killedAtLimit(world: World, view: ContainerView, inspect: ContainerInspect, death: Death): Finding {
-  const limit = inspect.memoryLimitBytes;
+  const then = limitThen(world, view, inspect, death);
   const proven = death.kind === "own-limit";
   const name = view.name;
   const summary = proven
-    ? `${name} was OOM-killed: the kernel killed its main process at its own memory limit${limit === null ? "" : ` of ${bytesText(limit)}`}, which is too tight`
-    : `${name} was OOM-killed as far as the engine tells${limit === null ? "" : ` at its memory limit of ${bytesText(limit)}`}; the kernel's record was not seen`;
+    ? `${name} was OOM-killed: the kernel killed its main process at its own memory limit${then.of}, ${then.since ?? "which is too tight"}`
+    : `${name} was OOM-killed as far as the engine tells${then.of === "" ? "" : ` at its memory limit${then.of}`}; the kernel's record was not seen`;
   return faultAt(view, {
     cause: "cgroup-oom-main",
     summary,
-    facts: [...death.facts, ...limitFacts(view, inspect)],
+    facts: [...death.facts, ...then.facts, ...limitFacts(view, inspect)],
     witnesses: death.witnesses,
     onsetMs: death.atMs,
     weight: proven ? weight.proven : weight.told,
@@ -174,10 +175,12 @@ function crashLoop(world: World, view: ContainerView, inspect: ContainerInspect,
 function selfHealed(world: World, view: ContainerView, inspect: ContainerInspect, death: Death): Finding {
   const nowMs = hostNowMs(world, view.host);
   const recent = death.atMs !== null && nowMs - death.atMs < limits.pastFaultMs;
+  const then = limitThen(world, view, inspect, death);
+  const since = then.since === null ? "" : `, ${then.since},`;
   return faultAt(view, {
     cause: "oom-self-healed",
-    summary: `${view.name} was OOM-killed at its own memory limit${inspect.memoryLimitBytes === null ? "" : ` of ${bytesText(inspect.memoryLimitBytes)}`} and was started again; it has been running since`,
-    facts: [...death.facts, ...limitFacts(view, inspect)],
+    summary: `${view.name} was OOM-killed at its own memory limit${then.of}${since} and was started again; it has been running since`,
+    facts: [...death.facts, ...then.facts, ...limitFacts(view, inspect)],
     witnesses: death.witnesses,
     onsetMs: death.atMs,
     past: true,
@@ -235,6 +238,34 @@ function killsOfRun(world: World, view: ContainerView, inspect: ContainerInspect
 
 function inRun(kill: OomKill, inspect: ContainerInspect): boolean {
   return kill.atMs === null || inspect.startedAtMs === null || kill.atMs >= inspect.startedAtMs - 1_000;
+}
+
+/**
+ * The limit as it was when it killed, in words: what inspect says now may be what somebody set after the kill. The
+ * kernel printed it; without its word an update after the death leaves it open.
+ */
+function limitThen(
+  world: World,
+  view: ContainerView,
+  inspect: ContainerInspect,
+  death: Death,
+): { of: string; since: string | null; facts: Fact[] } {
+  const now = inspect.memoryLimitBytes;
+  const words = (bytes: number | null) => (bytes === null ? "" : ` of ${bytesText(bytes)}`);
+  const since = now === null ? "which has been taken away since" : `which has been set to ${bytesText(now)} since`;
+  const kernel = hostOf(world, view.host)?.kernel;
+  const killedAtKb = death.kill?.memory?.limitKb ?? null;
+  if (killedAtKb !== null && kernel != null) {
+    // The kernel rounds the limit down to a whole page.
+    if (now !== null && Math.abs(now - killedAtKb * 1024) < limits.largestPageBytes)
+      return { of: words(now), since: null, facts: [] };
+    const then = killedAtKb * 1024;
+    return { of: words(then), since, facts: [cite(kernel, `limit at the kill: ${bytesText(then)}`, view.name)] };
+  }
+  const changed = updateAfter(view, death.atMs);
+  const events = hostOf(world, view.host)?.events;
+  if (changed === null || events == null) return { of: words(now), since: null, facts: [] };
+  return { of: "", since, facts: [cite(events, describeEvent(changed), view.name)] };
 }
 
 function limitFacts(view: ContainerView, inspect: ContainerInspect): Fact[] {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { diagnose } from "../../../src/core/diagnose.ts";
+import { propose, withPlanReason } from "../../../src/core/propose.ts";
 import type {
   CgroupFacts,
   ContainerInspect,
@@ -315,5 +316,63 @@ describe("killed inside a container that runs on", () => {
 
   it("nobody, where only a stale flag of an older engine is left", () => {
     expect(cause(web({ oomKilled: true, restartCount: 1 }, {}))).toBeNull();
+  });
+});
+
+describe("a limit that was changed after the kill", () => {
+  const up = {
+    status: "running",
+    running: true,
+    oomKilled: true,
+    memoryLimitBytes: 1_024 * mib,
+    memorySwapBytes: 1_024 * mib,
+    finishedAtMs: askedAtMs - 60_000,
+    startedAtMs: askedAtMs - 50_000,
+  } as const;
+  const since = [...died, event("update", 52), event("start", 50)];
+  const policy = { maxMemoryBytes: null, maxHostMemoryPercent: 80, protectedContainers: [], policyVersion: "v1" };
+  const answer = (host: SceneHost) => {
+    const conclusion = diagnose(questionAbout("web"), readingsOf(host));
+    return { told: conclusion.diagnosis.rootCause?.summary, plan: propose(conclusion, policy).plan };
+  };
+
+  it("is told as it was, by the kernel's record, and is not raised a second time", () => {
+    expect(answer(web(up, { events: since, kernel: kill(60.2) }))).toEqual({
+      told: "web was OOM-killed at its own memory limit of 256 MiB (268435456 bytes), which has been set to 1 GiB (1073741824 bytes) since, and was started again; it has been running since",
+      plan: null,
+    });
+  });
+
+  it("is left out where nobody says what it was, and is not raised a second time either", () => {
+    const { told, plan } = answer(web(up, { events: since, kernel: null }));
+    expect(told).toMatch(/at its own memory limit, which has been set to 1 GiB .* since, and was started again/);
+    expect(plan).toBeNull();
+  });
+
+  it("is told with the start still to come", () => {
+    const { told, plan } = answer(
+      web({ ...up, ...dead, running: false, startedAtMs: null }, { events: since.slice(0, 3), kernel: kill(60.2) }),
+    );
+    expect(told).toMatch(/at its own memory limit of 256 MiB .*, which has been set to 1 GiB .* since$/);
+    expect(plan?.steps.map(({ action }) => action.action)).toEqual(["start"]);
+  });
+});
+
+describe("a kill for which no plan is proposed", () => {
+  const conclusion = diagnose(questionAbout("web"), readingsOf(web(dead, { events: died, kernel: kill(60.2) })));
+  const policy = { maxMemoryBytes: null, maxHostMemoryPercent: 80, protectedContainers: [], policyVersion: "v1" };
+  const reasons = (changed: Partial<typeof policy> | { protectedContainers: string[] }) =>
+    withPlanReason(conclusion, { ...policy, ...changed }).advice.filter((line) => line.startsWith("No plan"));
+
+  it("says that the container is protected, and what it would have been", () => {
+    expect(reasons({ protectedContainers: ["w*"] })).toEqual([
+      expect.stringMatching(
+        /^No plan is proposed: web is protected by the policy; by hand it would be: raise the memory limit of web from 256 MiB to .*, then start web\.$/,
+      ),
+    ]);
+  });
+
+  it("says nothing where there is one", () => {
+    expect(reasons({})).toEqual([]);
   });
 });
