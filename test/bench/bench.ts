@@ -19,10 +19,11 @@ import type { SshLogin } from "../lab/sshd.ts";
 import { stageWebAndDb } from "../lab/stage.ts";
 import { type Figure, figure, ratio, table, timed } from "./figures.ts";
 import { acks, typedToRootCause } from "./room-bench.ts";
+import { slackFigures } from "./slack-bench.ts";
 
 /**
  * `npm run bench`: how long room137 takes on the lab, against what a person does today with OpenSSH and the docker CLI.
- * One machine, one run, medians after warm-up, told as ratios; nothing is asserted. It takes about five minutes.
+ * One machine, one run, medians after warm-up, told as ratios; nothing is asserted. It takes about ten minutes.
  */
 const containers = 30;
 const host = "prod-1";
@@ -38,6 +39,8 @@ try {
 } finally {
   await lab.stop();
 }
+console.log("\nSlack renews or cuts the connections, and 10,000 messages come in\n");
+await slackFigures();
 console.log("\nKernel log of 10 MB\n");
 await import("./kernel-log-bench.ts");
 process.exit(0);

@@ -46,11 +46,11 @@ export function table(rows: readonly Figure[]): string {
   const cells = rows.map(({ name, tookMs, ratio: against, target }) => [
     name,
     String(tookMs.length),
-    ...[50, 95, 100].map((percent) => `${percentile(tookMs, percent).toFixed(0)} ms`),
+    ...[50, 95, 99, 100].map((percent) => `${percentile(tookMs, percent).toFixed(0)} ms`),
     against ?? "",
     target ?? "",
   ]);
-  const head = ["what", "runs", "median", "p95", "worst", "ratio", "target"];
+  const head = ["what", "runs", "median", "p95", "p99", "worst", "ratio", "target"];
   const widths = head.map((word, at) => Math.max(word.length, ...cells.map((row) => (row[at] ?? "").length)));
   const line = (row: string[]) => `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");

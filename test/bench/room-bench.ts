@@ -29,12 +29,12 @@ function isFreshRootCause(message: JsonObject, knownThreads: Set<string>): boole
   return isReply && !knownThreads.has(String(message["thread_ts"])) && String(message["text"]).includes("OOM-killed");
 }
 
-/** How long Slack waits for each ack while so many investigations run; as many acks as that, and at least 15. */
+/** How long Slack waits for each ack while so many investigations run; two bursts, and at least 20 acks. */
 export async function acks(room: IncidentRoom): Promise<{ at: number; tookMs: number[] }[]> {
   const results: { at: number; tookMs: number[] }[] = [];
   for (const at of [1, 10, 50]) {
     const tookMs: number[] = [];
-    while (tookMs.length < Math.max(15, at)) {
+    while (tookMs.length < Math.max(20, 2 * at)) {
       const burst = Array.from({ length: at }, async () => {
         const startMs = performance.now();
         await room.service.localRoom?.people.command(asker, { channel, text: question });
