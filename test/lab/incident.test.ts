@@ -4,6 +4,7 @@ import { replay } from "../../src/core/replay.ts";
 import { breakShop, type FaultName } from "./faults.ts";
 import { approver, asker, type IncidentRoom, openIncidentRoom } from "./incident-room.ts";
 import { type Lab, startLab } from "./lab.ts";
+import { killForHostMemory } from "./recorded-kernel.ts";
 import { clearShop, DB_PASSWORD, type ShopOptions, stageDecoys, stageWebAndDb } from "./stage.ts";
 import { status } from "./web-probe.ts";
 
@@ -136,6 +137,24 @@ describe("its near relatives", () => {
     }).toEqual(expected);
     await room.click("plan_approve", approver);
     await untilState(incidentId, "recovered");
+  });
+
+  it("a kill by the host's OOM killer, which Docker's flag knows nothing of (the kernel's record is a recording)", async () => {
+    const shop = await stageWebAndDb(lab, {});
+    await lab.run({ name: "reports", command: ["sleep", "infinity"] });
+    const reached = await killForHostMemory(lab, "db", "reports");
+    for (const path of ["/items", "/prices"]) expect(await status(`${shop.webUrl}${path}`)).toBe(500);
+    room = await openIncidentRoom(reached);
+    const { incidentId, report } = await room.ask("/why-500 web");
+    expect(report.rootCause).toMatchObject({ cause: "host-oom-global", container: "reports", confidence: "confirmed" });
+    const cited = textsOf(report.rootCause?.citations ?? [], report).join();
+    expect(cited).toContain("OOMKilled=false");
+    expect(cited).toMatch(/host|global/);
+    expect(report.ruledOut.map((entry) => entry.container)).toContain("web");
+    expect(report.plan?.steps.map(shortly)).toEqual(["start db"]);
+    await room.click("plan_approve", approver);
+    await untilState(incidentId, "recovered");
+    await lab.docker("rm", "--force", "reports");
   });
 
   it("a child killed while the container runs on is told, and nothing is started", async () => {

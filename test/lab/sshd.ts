@@ -25,6 +25,8 @@ export interface SshdOptions {
   maxSessions?: number;
   /** The port of an sshd that was ended, to come back with another host key. A free one otherwise. */
   port?: number;
+  /** A folder whose programs its sessions find before the system's. */
+  programs?: string;
 }
 
 export interface Sshd extends SshLogin {
@@ -56,6 +58,7 @@ export async function startSshd(
       forwarding: options.forwarding ?? "all",
       maxSessions: options.maxSessions ?? 10,
       pam: await isLocked(user),
+      programs: options.programs ?? null,
     }),
   );
   // Debian's sshd separates its privileges in this folder and refuses to start without it.
@@ -90,6 +93,7 @@ function sshdConfig(o: {
   forwarding: "all" | "none";
   maxSessions: number;
   pam: boolean;
+  programs: string | null;
 }): string {
   const allowed = o.forwarding === "all" ? "yes" : "no";
   const lines = [
@@ -112,6 +116,9 @@ function sshdConfig(o: {
     "UseDNS no",
     "PrintMotd no",
     "LogLevel VERBOSE",
+    ...(o.programs === null
+      ? []
+      : [`SetEnv PATH=${o.programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`]),
   ];
   return `${lines.join("\n")}\n`;
 }
