@@ -26,9 +26,16 @@ export function personExecs(view: ContainerView): Exec[] {
     .map(({ event, command }) => ({ event, command, atMs: event.atMs, endedAtMs: endOf(view, event) }));
 }
 
-/** Restarts asked of the engine: it tells `restart` only for those, never for its own restart policy. */
+/**
+ * Restarts asked of the engine. Docker tells `restart` only for those; Podman also when its restart policy acts, and then
+ * directly after the end (seen with 4.3.1).
+ */
 export function askedRestarts(view: ContainerView): DockerEvent[] {
-  return view.events.filter((event) => event.action === "restart");
+  return view.events.filter(
+    (event, at) =>
+      event.action === "restart" &&
+      view.events.slice(0, at).findLast(({ action }) => action === "start" || action === "die")?.action !== "die",
+  );
 }
 
 /** The facts that show these events; none where the events were not read. */

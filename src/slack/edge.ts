@@ -79,11 +79,7 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
   let phase: "new" | "started" | "stopped" = "new";
   let lostBecause: string | null = null;
   let cancelResume = () => {};
-  let cancelBeat = () => {};
-  let beat = async () => {};
-  const nextBeat = () => {
-    if (phase !== "stopped") cancelBeat = parts.timers.after(limits.slackBeatMs, () => void beat().finally(nextBeat));
-  };
+  const beat = createBeat(parts.timers);
   const takeUp = async () => {
     await intake.resume().catch((error: unknown) => deps.log.error({ err: error }, "the inbox could not be read"));
     if (phase !== "stopped") cancelResume = parts.timers.after(limits.inboxLeaseMs, () => void takeUp());
@@ -100,9 +96,7 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       response.writeHead(503).end();
       return true;
     },
-    onBeat: (run) => {
-      beat = run;
-    },
+    onBeat: beat.set,
     async start() {
       const untilMs = deps.clock.nowMs() + limits.slackStartMs;
       parts.identity.known = await identify(deps, parts, untilMs);
@@ -111,7 +105,7 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
       await takeUp();
       await socket?.start(Math.max(1, untilMs - deps.clock.nowMs()));
       phase = "started";
-      nextBeat();
+      beat.start();
     },
     ready: () =>
       phase === "started" &&
@@ -125,13 +119,32 @@ export function createSlackEdge(deps: EdgeDeps): SlackEdge {
     async stop(deadlineMs, finish) {
       phase = "stopped";
       cancelResume();
-      cancelBeat();
+      beat.stop();
       const untilMs = deps.clock.nowMs() + deadlineMs;
       const leftMs = () => Math.max(1, untilMs - deps.clock.nowMs());
       await intake.stop(leftMs());
       await finish?.(leftMs());
       await outbox.stop(leftMs());
       await socket?.stop();
+    },
+  };
+}
+
+function createBeat(timers: Timers): { set(run: () => Promise<void>): void; start(): void; stop(): void } {
+  let run = async () => {};
+  let stopped = false;
+  let cancel = () => {};
+  const start = () => {
+    if (!stopped) cancel = timers.after(limits.slackBeatMs, () => void run().finally(start));
+  };
+  return {
+    set: (given) => {
+      run = given;
+    },
+    start,
+    stop() {
+      stopped = true;
+      cancel();
     },
   };
 }

@@ -93,7 +93,13 @@ function placeOf(wanted: Wanted, files: ReadonlyMap<string, string>, guessed: Pl
   if (wanted.pid === null) return null;
   const place = parseMembership(files.get(membershipPath(wanted.pid)) ?? "");
   if (place === null || !place.path.includes(wanted.containerId)) return guessed;
-  return place;
+  return { ...place, path: upTo(place.path, wanted.containerId) };
+}
+
+/** The limits are the container's, also where its processes sit in a group below: Podman's `container`, systemd's `init.scope`. */
+function upTo(path: string, containerId: string): string {
+  const end = path.indexOf("/", path.indexOf(containerId));
+  return end === -1 ? path : path.slice(0, end);
 }
 
 /**

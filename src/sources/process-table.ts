@@ -42,9 +42,10 @@ function columnsOf(names: string[]) {
   const first = (...wanted: string[]) => names.findIndex((name) => wanted.includes(name));
   const commands = names.flatMap((name, index) => (commandTitles.includes(name) ? [index] : []));
   return {
-    pid: first("PID"),
+    // Podman's HPID is the host's number, its PID the container's own.
+    pid: names.includes("HPID") ? first("HPID") : first("PID"),
     ppid: first("PPID"),
-    uid: first("UID", "USER", "EUID", "EUSER"),
+    uid: first("UID", "USER", "EUID", "EUSER", "HUSER"),
     state: first("STAT", "S", "STATE"),
     rss: first("RSS", "RSZ"),
     elapsed: first("ELAPSED", "ETIMES", "ETIME"),
@@ -92,8 +93,10 @@ function integer(text: string | null): number | null {
   return text !== null && /^\d+$/.test(text) ? Number(text) : null;
 }
 
-/** `42` (seconds), `01:02`, `03:01:02`, `2-03:01:02`. */
+/** `42` (seconds), `01:02`, `03:01:02`, `2-03:01:02`, and Podman's `3h1m2.5s`. */
 function seconds(text: string | null): number | null {
+  const spoken = /^(?:(\d+)h)?(?:(\d+)m)?(\d+)(?:\.\d+)?s$/.exec(text ?? "");
+  if (spoken !== null) return Number(spoken[1] ?? 0) * 3_600 + Number(spoken[2] ?? 0) * 60 + Number(spoken[3]);
   const match = /^(?:(\d+)-)?(?:(\d+):)?(?:(\d+):)?(\d+)(?:\.\d+)?$/.exec(text ?? "");
   if (match === null) return null;
   const [, days, first, second, last] = match;

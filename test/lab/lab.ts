@@ -38,8 +38,16 @@ export interface Lab {
   ssh: SshLogin;
   /** Runs the docker command against the lab's engine; resolves to what it printed. */
   docker(...args: string[]): Promise<string>;
+  /** Runs a command as root on the machine the engine runs on; resolves to what it printed. */
+  host(...command: string[]): Promise<string>;
+  /** GET of an address of the engine's networks; null when nothing answers. */
+  get(url: string): Promise<{ status: number; body: string } | null>;
   /** Starts a container of the lab's image, labelled as the lab's; resolves to its full id. */
   run(container: ContainerOptions): Promise<string>;
+  /** How many times longer than usual everything may take; 1 where it is not said. */
+  patience?: number;
+  /** Only where the lab is a machine of its own; resolves when its engine answers again. */
+  reboot?(how: "orderly" | "hard"): Promise<void>;
   startSshd(options: SshdOptions): Promise<SshLogin>;
   /** Ends one sshd of this lab, as when a host goes away; its sessions end with it. */
   stopSshd(login: SshLogin): Promise<void>;
@@ -166,6 +174,8 @@ function labOf(state: LabState): Lab {
     dockerSocket: state.dockerSocket as string,
     ssh: state.ssh as SshLogin,
     docker,
+    host: (...[file = "", ...args]) => run(file, args),
+    get: getHere,
     run: async ({ name, args = [], command }) =>
       (
         await docker("run", "--detach", "--name", name, "--label", labelOf(state.name), ...args, LAB_IMAGE, ...command)
@@ -174,6 +184,16 @@ function labOf(state: LabState): Lab {
     stopSshd: (login) => endSshd(state, login),
     stop: () => takeDown(state.dir, { keep: state.keep }),
   };
+}
+
+/** GET from this machine, where the engine's networks are reached directly. */
+export async function getHere(url: string): Promise<{ status: number; body: string } | null> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(4_000), redirect: "manual" });
+    return { status: answer.status, body: await answer.text() };
+  } catch {
+    return null;
+  }
 }
 
 export function labelOf(name: string): string {

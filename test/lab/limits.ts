@@ -28,4 +28,11 @@ export const SLOTS = 24;
 export const DIR_PATH_BYTES = 60;
 
 /** One boot of the lab's machine, also where the processor has to be emulated. */
-export const VM_BOOT_TIMEOUT_MS = 240_000;
+export const VM_BOOT_TIMEOUT_MS = 600_000;
+export const VM_FIRST_WORD_TIMEOUT_MS = 15_000;
+/** The machine is ten times slower where its processor is emulated. */
+export const VM_PATIENCE = 10;
+export const VM_COMMAND_TIMEOUT_MS = 600_000;
+
+/** Where no systemd is there to run Podman's health checks, the lab does. */
+export const HEALTH_INTERVAL_MS = 3_000;

@@ -103,7 +103,7 @@ export async function until(
     last = (await lab.docker("inspect", "--format", format, container)).trim();
     return holds(last);
   };
-  if (await eventually(look, SERVICE_READY_TIMEOUT_MS)) return;
+  if (await eventually(look, SERVICE_READY_TIMEOUT_MS * (lab.patience ?? 1))) return;
   throw new Error(`${container}: ${format} is still "${last}"`);
 }
 

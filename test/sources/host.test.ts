@@ -9,7 +9,7 @@ import { parseDisk } from "../../src/sources/host-disk.ts";
 import { hostFacts } from "../../src/sources/host-facts.ts";
 import { kernelLog } from "../../src/sources/kernel-log.ts";
 import { processFacts } from "../../src/sources/process-facts.ts";
-import { parseProcessTable } from "../../src/sources/process-table.ts";
+import { parseProcessTable, processRows } from "../../src/sources/process-table.ts";
 import { parseSockets } from "../../src/sources/sockets.ts";
 import { context, dbId, fakeReader, output, recorded, recordedJson } from "./recorded.ts";
 
@@ -103,6 +103,15 @@ describe("reading host facts", () => {
         args: "[sh] <defunct>",
         cpuSeconds: 0,
       },
+    ]);
+  });
+
+  it("reads Podman's own columns: the host's process ids, and times in words", () => {
+    // Recorded on Podman 4.3.1: GET /containers/t2/top?ps_args=hpid,pid,ppid,huser,state,rss,etime,time,comm,args
+    const titles = ["HPID", "PID", "PPID", "HUSER", "STATE", "RSS", "ELAPSED", "TIME", "COMMAND", "COMMAND"];
+    const row = ["1391", "1", "0", "root", "S", "8956", "1h2m1.689178s", "0s", "python3", "python3 -c pass"];
+    expect(processRows(titles, [row])).toMatchObject([
+      { pid: 1391, uid: "root", state: "S", rssBytes: 8956 * 1024, elapsedS: 3721, cpuSeconds: 0, command: "python3" },
     ]);
   });
 });
@@ -215,6 +224,21 @@ describe("reading control groups", () => {
     ]);
     expect(asked[0]).toContain(`/sys/fs/cgroup/system.slice/docker-${dbId}.scope/memory.events`);
     expect(asked).toHaveLength(2);
+  });
+
+  it("reads the container's own group where its processes sit below it", async () => {
+    const scope = `/machine.slice/libpod-${dbId}.scope`;
+    const reader = fakeReader({
+      run: (command) => {
+        const asked = command.command === "files" && command.paths.includes(`/sys/fs/cgroup${scope}/memory.max`);
+        if (!asked) return output(`==> /proc/${pid}/cgroup <==\n0::${scope}/container\n`, 1);
+        return output(`==> /sys/fs/cgroup${scope}/memory.max <==\n67108864\n`, 0);
+      },
+    });
+    const args = { version: 2, driver: "systemd", containers } as const;
+    expect(
+      await cgroup.read(reader, { ...onHost, source: "cgroup", args: { ...args, containers } }, context()),
+    ).toMatchObject([{ outcome: { value: { path: scope, memoryLimitBytes: 67_108_864 } } }]);
   });
 
   it("reads version 2 figures of older and newer kernels", () => {

@@ -37,7 +37,7 @@ export function endedWithReboot(world: Pick<World, "hosts" | "nowMs">, view: Con
 /** When the daemon started, by the host's clock; null when it cannot be told. */
 export function daemonStartMs(world: Pick<World, "hosts">, hostName: string): number | null {
   const host = hostOf(world, hostName);
-  if (host?.engine?.value.liveRestore !== false) return null;
+  if (host?.engine?.value.liveRestore !== false || host.engine.value.kind === "podman") return null;
   return host.networks?.value.find((network) => network.name === "bridge")?.createdAtMs ?? null;
 }
 

@@ -61,7 +61,7 @@ function byHost(world: World, view: ContainerView, kill: OomKill, death: Death |
       advice: ["Find the largest process (ps --sort -rss) and give containers without a memory limit one."],
     };
   }
-  const size = `${hog.task.name} held ${hog.sizeKb} kB`;
+  const size = `${heldBy(hog)} held ${hog.sizeKb} kB`;
   if (hog.view === null && hog.placed) {
     return {
       ...outside(world, view, kill, death, hog),
@@ -89,6 +89,10 @@ function byHost(world: World, view: ContainerView, kill: OomKill, death: Death |
       ...(cause === "oom-victim-not-culprit" ? [`Take back the raised oom_score_adj of ${view.name}.`] : []),
     ],
   };
+}
+
+function heldBy({ task, processes }: Hog): string {
+  return processes > 1 ? `${processes} processes such as ${task.name}` : task.name;
 }
 
 type Base = Omit<Finding, "cause" | "summary">;
@@ -140,7 +144,7 @@ function draftOf(world: World, victim: ContainerView, kill: OomKill, death: Deat
       facts.push(
         cite(
           kernel,
-          `process table: ${hog.task.name} (pid ${hog.task.pid}) held ${hog.sizeKb} kB with oom_score_adj ${hog.task.oomScoreAdj}, the killed one ${hog.victimKb} kB`,
+          `process table: ${heldBy(hog)} (pid ${hog.task.pid}${hog.processes > 1 ? " the largest" : ""}) held ${hog.sizeKb} kB with oom_score_adj ${hog.task.oomScoreAdj}, the killed one ${hog.victimKb} kB`,
           null,
         ),
       );

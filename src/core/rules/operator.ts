@@ -1,4 +1,5 @@
 import { describeEvent } from "../death.ts";
+import { askedRestarts } from "../hands.ts";
 import { limits } from "../limits.ts";
 import type { DockerEvent } from "../readings.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -19,7 +20,7 @@ export const operator: Rule = {
     const sinceMs = hostNowMs(world, view.host) - limits.operatorActsMs;
     const lately = view.events.filter((event) => event.atMs >= sinceMs);
     const inside = lately.filter((event) => isByPerson(view, event));
-    const restarts = lately.filter((event) => event.action === "restart");
+    const restarts = askedRestarts(view).filter((event) => event.atMs >= sinceMs);
     const troubleMs = firstTroubleMs(world, view);
     const acts = [...inside, ...restarts].sort((a, b) => a.atMs - b.atMs);
     const answering = acts.filter((event) => troubleMs !== null && event.atMs > troubleMs);

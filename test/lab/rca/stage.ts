@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Lab } from "../lab.ts";
-import { attempt, eventually, run } from "../processes.ts";
+import { eventually } from "../processes.ts";
 
 /** Where one card plays: the lab's engine, emptied before each card, and seeded choices. */
 export interface Stage {
@@ -134,7 +134,7 @@ export function createStage(lab: Lab, variant: number, seed: number, second: Sta
     },
     inNetworkOf: async (name, ...command) => {
       const pid = (await lab.docker("inspect", "--format", "{{.State.Pid}}", name)).trim();
-      return run("nsenter", ["-t", pid, "-n", ...command]);
+      return lab.host("nsenter", "-t", pid, "-n", ...command);
     },
     address: async (name, on) => {
       const networks = JSON.parse(await lab.docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", name));
@@ -144,20 +144,11 @@ export function createStage(lab: Lab, variant: number, seed: number, second: Sta
       (await lab.docker("network", "inspect", on ?? network, "--format", "{{(index .IPAM.Config 0).Gateway}}")).trim(),
     get: (name, port, path) => getFrom(lab, name, port, path),
     until: async (what, holds, timeoutMs = 30_000) => {
-      if (!(await eventually(holds, timeoutMs))) throw new Error(`waited in vain: ${what}`);
+      if (!(await eventually(holds, timeoutMs * (lab.patience ?? 1)))) throw new Error(`waited in vain: ${what}`);
     },
     inspect: async (name) => JSON.parse(await lab.docker("inspect", name))[0],
-    logs: async (name) => {
-      const { stdout, stderr } = await attempt("docker", [
-        "-H",
-        `unix://${lab.dockerSocket}`,
-        "logs",
-        "--tail",
-        "200",
-        name,
-      ]);
-      return stdout + stderr;
-    },
+    logs: (name) =>
+      lab.host("sh", "-c", 'docker -H "unix://$1" logs --tail 200 "$2" 2>&1 || true', "sh", lab.dockerSocket, name),
   };
   return stage;
 }
@@ -184,13 +175,5 @@ async function getFrom(
   )
     .trim()
     .split(" ");
-  try {
-    const answer = await fetch(`http://${addresses[0]}:${port}${path}`, {
-      signal: AbortSignal.timeout(4_000),
-      redirect: "manual",
-    });
-    return { status: answer.status, body: await answer.text() };
-  } catch {
-    return null;
-  }
+  return lab.get(`http://${addresses[0]}:${port}${path}`);
 }

@@ -13,10 +13,12 @@ import { healthCards } from "./health.ts";
 import { hostCards } from "./hosts.ts";
 import { judgedFirstCards } from "./judged-1.ts";
 import { judgedSecondCards } from "./judged-2.ts";
+import { judgedThirdCards } from "./judged-3.ts";
 import { memoryCards } from "./memory.ts";
 import { networkCards } from "./network.ts";
 import { peopleCards } from "./people.ts";
 import { portAndPathCards } from "./ports-and-paths.ts";
+import { proxyCards } from "./proxies.ts";
 import { releaseCards } from "./releases.ts";
 import { resourceCards } from "./resources.ts";
 import { restartCards } from "./restarts.ts";
@@ -35,6 +37,7 @@ export const cards: readonly Card[] = [
   ...abstainingCards,
   ...networkCards,
   ...portAndPathCards,
+  ...proxyCards,
   ...tlsCards,
   ...hostCards,
   ...resourceCards,
@@ -48,4 +51,5 @@ export const cards: readonly Card[] = [
   ...peopleCards,
   ...judgedFirstCards,
   ...judgedSecondCards,
+  ...judgedThirdCards,
 ];
