@@ -2,7 +2,7 @@ import { recent } from "./complaints.ts";
 import type { Finding } from "./diagnosis.ts";
 import { edgesFrom } from "./graph.ts";
 import type { Reached } from "./walk.ts";
-import type { World } from "./world.ts";
+import { containerOf, type World } from "./world.ts";
 
 /** A finding at a reached container, with how well the path to it explains the symptom. */
 export interface Candidate {
@@ -16,14 +16,11 @@ export interface Candidate {
  * that only configuration leads to, while failures are seen to lead elsewhere, explains nothing.
  */
 export function rankCandidates(world: World, found: { finding: Finding; reached: Reached }[]): Candidate[] {
-  const failuresLead = world.subjects.some((view) =>
-    edgesFrom(world.edges, view.ref).some((edge) => recent(world, view, edge.failures).length > 0),
-  );
   return found
     .map(({ finding, reached }) => ({
       finding,
       reached,
-      score: finding.weight - pathPenalty(reached, failuresLead),
+      score: finding.weight - pathPenalty(world, reached),
     }))
     .sort(
       (a, b) =>
@@ -34,9 +31,23 @@ export function rankCandidates(world: World, found: { finding: Finding; reached:
     );
 }
 
-function pathPenalty(reached: Reached, failuresLead: boolean): number {
+function pathPenalty(world: World, reached: Reached): number {
   if (reached.path.length === 0 || reached.failing) return 0;
-  return failuresLead ? 50 : 10;
+  return failuresLeadElsewhere(world, reached) ? 50 : 10;
+}
+
+/**
+ * Where the failing steps of the path end, do others go on? A container that is seen to fail and blames nobody may keep
+ * silent about a peer: what its configuration names is then the next place to look.
+ */
+function failuresLeadElsewhere(world: World, { path }: Reached): boolean {
+  const seen = path.findIndex((edge) => edge.failures.length === 0);
+  const last = path[seen];
+  const ends = seen === 0 ? world.subjects.map((view) => view.ref) : last === undefined ? [] : [last.from];
+  return ends.some((ref) => {
+    const view = containerOf(world, ref);
+    return view !== null && edgesFrom(world.edges, ref).some((edge) => recent(world, view, edge.failures).length > 0);
+  });
 }
 
 /** How often the last step towards it is seen to fail: of two faults the one that hurts more is told first. */

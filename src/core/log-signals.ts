@@ -170,7 +170,19 @@ export interface LogPattern {
  * of each kind. A line that follows its own cause (a traceback) is not joined: each line speaks for itself.
  */
 export function readSignals(lines: readonly LogLine[]): LogSignal[] {
-  return lines.flatMap((line) => signalsOfLine(line));
+  return lines.flatMap((line) => signalsOfLine(asOldAsItSays(line)));
+}
+
+/**
+ * A program may print today what it wrote days ago (an old file shown at start, a replayed journal). A line whose own
+ * stamp is older than any difference of time zones is as old as it says.
+ */
+function asOldAsItSays(line: LogLine): LogLine {
+  const stamp = /^\W{0,3}(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)/.exec(line.text);
+  if (stamp === null || line.atMs === null) return line;
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = stamp.slice(1).map(Number);
+  const ownMs = Date.UTC(year, month - 1, day, hour, minute, second);
+  return line.atMs - ownMs > limits.replayedLineMs ? { ...line, atMs: ownMs } : line;
 }
 
 function signalsOfLine(line: LogLine): LogSignal[] {
@@ -207,6 +219,11 @@ function spokenTexts(text: string): string[] {
   if (!/\\["n]/.test(text)) return [text];
   const lines = text.replaceAll('\\"', '"').split(/\\r?\\n|\\n/);
   return [text, ...lines.slice(0, limits.wrappedLines)];
+}
+
+/** The text without its times of day: the seconds of `11:59:36` look like a port. */
+export function withoutTimes(text: string): string {
+  return text.replace(/\b\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?/g, "");
 }
 
 /** Alternatives of one expression number their groups (`path`, `path2`); they are one part. Unmatched groups are left out. */

@@ -72,6 +72,20 @@ export function answersNow(view: ContainerView): boolean {
   );
 }
 
+/**
+ * Connections arrive at this port: a probe got through, or clients have given up there while the program has not even
+ * closed (`CLOSE_WAIT`). Then a connect without an answer met a full queue, and no rule that drops packets.
+ */
+export function connectsArrive(view: ContainerView, port: number): boolean {
+  const got = view.probes.some(
+    ({ value }) => value.port === port && (value.failure === null || value.detail.startsWith("connected")),
+  );
+  const left = view.process?.value.connections.filter(
+    (socket) => socket.port === port && socket.state === "CLOSE_WAIT",
+  );
+  return got || (left?.length ?? 0) >= limits.abandonedFrom;
+}
+
 /** Its log of the present complains of a peer or of itself, so that a silence has a reason that is told. */
 export function recentTroubleOf(world: World, view: ContainerView): boolean {
   return view.signals.some(

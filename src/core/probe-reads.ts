@@ -13,7 +13,9 @@ import type { ContainerView, World } from "./world.ts";
 export function probeReads(world: World, view: ContainerView): PlannedRead[] {
   if ((view.inspect?.value.status ?? "") !== "running") return [];
   const address = probeAddress(view);
-  const own = world.subjects.includes(view) ? httpProbes(world, view) : connectProbes(world, view);
+  const own = world.subjects.includes(view)
+    ? httpProbes(world, view)
+    : [...connectProbes(world, view), ...awaitedProbes(world, view)];
   const way = address === null ? [] : tlsProbes(world, view, address);
   const bare = address !== null && world.subjects.includes(view) ? subjectConnect(view, address) : [];
   return [...own, ...way, ...bare, ...outwardProbes(world, view)];
@@ -62,6 +64,26 @@ function connectProbes(world: World, view: ContainerView): PlannedRead[] {
     containerId: view.id,
     args: { address, port },
   }));
+}
+
+/**
+ * A proxy gave up waiting for it: whether it answers to somebody who waits longer tells a short limit from a hang. Asked
+ * is what the proxy's own log shows it was asked for, once.
+ */
+function awaitedProbes(world: World, view: ContainerView): PlannedRead[] {
+  const address = probeAddress(view);
+  if (address === null) return [];
+  for (const edge of world.edges) {
+    const asker = world.subjects.find((subject) => subject.id === edge.from.containerId);
+    if (asker === undefined || edge.to.host !== view.host || edge.to.containerId !== view.id) continue;
+    const late = edge.failures.findLast((signal) => signal.kind === "upstream-timeout");
+    const path = /request: "GET (\/[^\s"]{0,300})/.exec(late?.line.text ?? "")?.[1];
+    const port = late?.peerPort ?? edge.port;
+    if (path === undefined || port === null || !isPlainPath(path)) continue;
+    const args = { address, port, path, hostHeader: null, tls: false, expect: null };
+    return [{ host: view.host, source: "http-probe", containerId: view.id, args }];
+  }
+  return [];
 }
 
 export function serviceOf(

@@ -42,7 +42,7 @@ export const dependencyPatterns: readonly LogPattern[] = [
       "http error 5",
     ],
     at(
-      String.raw`PLACE(?:\/[^\s"']{0,200})?["'\`]?:?,? (?:has |have )?(?:answered|returned|responded(?: with)?|replied(?: with)?|gave|->|got|failed(?: with)?:?)(?: an?)? ?(?:HTTP )?(?:error )?(?:status ?(?:code)?:? ?)?5\d\d\b`,
+      String.raw`\b(?!(?:request|response|server|get|post|put)\b)PLACE(?:\/[^\s"']{0,200})?["'\`]?:?,? (?:has |have )?(?:answered|returned|responded(?: with)?|replied(?: with)?|gave|->|got|failed(?: with)?:?)(?: an?)? ?(?:HTTP )?(?:error )?(?:status ?(?:code)?:? ?)?5\d\d\b`,
       "i",
     ),
     "common wordings",
@@ -59,8 +59,10 @@ export const dependencyPatterns: readonly LogPattern[] = [
       "unexpected status 5",
       "upstream returned 5",
       "bad status: 5",
+      "responded with status 5",
+      "does not indicate success: 5",
     ],
-    /HTTP Error 5\d\d|[Rr]equest failed with status code 5\d\d|(?:response|unexpected|bad) status(?: code)?:? 5\d\d|upstream returned 5\d\d/i,
+    /responded with status 5\d\d|does not indicate success: 5\d\d|HTTP Error 5\d\d|[Rr]equest failed with status code 5\d\d|(?:response|unexpected|bad) status(?: code)?:? 5\d\d|upstream returned 5\d\d/i,
     "Python, urllib; axios; Go programs",
   ),
   wording(

@@ -1,6 +1,8 @@
 import type { LogPattern } from "../log-signals.ts";
 import { dependencyPatterns } from "./dependencies.ts";
+import { httpCallerPatterns } from "./http-callers.ts";
 import { limitAndSwitchPatterns } from "./limits-and-switches.ts";
+import { namePatterns } from "./names.ts";
 import { otherStorePatterns } from "./other-stores.ts";
 import { ownFailurePatterns } from "./own-failures.ts";
 import { plainWordPatterns } from "./plain-words.ts";
@@ -16,8 +18,10 @@ export const logPatterns: readonly LogPattern[] = [
   ...postgresClientPatterns,
   ...otherStorePatterns,
   ...proxyPatterns,
+  ...namePatterns,
   ...runtimePatterns,
   ...tlsPatterns,
+  ...httpCallerPatterns,
   ...dependencyPatterns,
   ...ownFailurePatterns,
   ...limitAndSwitchPatterns,

@@ -18,6 +18,15 @@ export const plainWordPatterns: readonly LogPattern[] = [
     "the words with host:port and no known reason, any program",
   ),
   wording(
+    "closed-by-peer",
+    "peer-closed",
+    null,
+    ["reset by peer", "connection reset", "econnreset", "connection closed", "closed the connection", "broken pipe"],
+    // A port of the ephemeral range is a client's, who may leave when he likes.
+    /\b(?:to|with) ["'`(]?(?:[a-z]{2,10}:\/\/)?(?<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?):(?<port>\d{2,4}|[12]\d{4}|3[01]\d{3})\b[^\n]{0,80}?(?:reset by peer|connection reset|ECONNRESET|connection closed|closed the connection|broken pipe)/i,
+    "the words with host:port and ECONNRESET or EPIPE, any program",
+  ),
+  wording(
     "unreachable",
     "peer-unreachable",
     null,
@@ -133,5 +142,13 @@ export const plainWordPatterns: readonly LogPattern[] = [
     ["zeitüberschreitung der", "délai écoulé pour l'exécution", "tiempo de espera de la sentencia"],
     /wegen Zeitüberschreitung der (?:Anfrage|Anweisung)|délai écoulé pour l'exécution|por (?:agotarse el )?tiempo de espera de la sentencia/,
     "PostgreSQL, lc_messages de, fr, es",
+  ),
+  wording(
+    "generic-name-unknown-plain",
+    "peer-name-unknown",
+    null,
+    ["name or service not known", "temporary failure in name resolution", "nodename nor servname"],
+    /Name or service not known|Temporary failure in name resolution|nodename nor servname/i,
+    "gai_strerror of EAI_NONAME and EAI_AGAIN, where no host is named",
   ),
 ];

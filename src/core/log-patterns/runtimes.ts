@@ -237,7 +237,7 @@ export const runtimePatterns: readonly LogPattern[] = [
     "peer-name-unknown",
     null,
     ["name or service not known (", "no such host is known"],
-    /(?:Name or service not known|Name does not resolve) \((?<host>[A-Za-z0-9._-]{1,255}):(?<port>\d{1,5})\)|No such host is known/,
+    /(?:Name or service not known|Name does not resolve) \((?<host>[A-Za-z0-9._-]{1,255}):(?<port>\d{1,5})\)|No such host is known\.?(?: \((?<host2>[A-Za-z0-9._-]{1,255}):(?<port2>\d{1,5})\))?/,
     ".NET, System.Net.Sockets",
   ),
   wording("rust-refused", "peer-refused", null, "os error 111", /Connection refused \(os error 111\)/, "Rust, std::io"),
@@ -325,7 +325,7 @@ export const runtimePatterns: readonly LogPattern[] = [
       "failed to resolve",
       "name does not resolve",
     ],
-    /(?:could not resolve|cannot resolve|can't resolve|failed to resolve|unable to resolve)(?: host(?: ?name)?)?:? ["'`]?(?<host>[A-Za-z0-9._-]{1,255})|["'`(]?(?<host2>[A-Za-z][A-Za-z0-9._-]{0,254})["'`)]?(?::\d{1,5})?: (?:Name or service not known|Temporary failure in name resolution|Name does not resolve|No such host|nodename nor servname)/i,
+    /(?:could not resolve|cannot resolve|can't resolve|failed to resolve|unable to resolve)(?: host(?: ?name)?)?:? ["'`]?(?<host>[A-Za-z0-9._-]{1,255})|["'`(]?\b(?!(?:error|information|failed|failure|lookup|reason|exception|address|cause)\b)(?<host2>[A-Za-z][A-Za-z0-9._-]{0,254})["'`)]?(?::\d{1,5})?: (?:Name or service not known|Temporary failure in name resolution|Name does not resolve|No such host|nodename nor servname)/i,
     "glibc, musl and common wordings",
   ),
   wording(

@@ -25,7 +25,7 @@ export const crash: Rule = {
     if (inspect.running && !inspect.restarting && !isLooping(world, view, death)) return [];
     const native = nativeEnd(world, view, death);
     if (native !== null) return [{ ...native, past: inspect.running }];
-    if (death.exitCode > 128 && death.exitCode < 166) return [];
+    if (death.exitCode > 128 && death.exitCode < 166 && !threwThroughAbort(world, view, death)) return [];
     if (death.exitCode === 0) return completed(world, view, death);
     return exception(world, view, death);
   },
@@ -42,6 +42,8 @@ function nativeEnd(world: World, view: ContainerView, death: Death): Finding | n
   if (told(world, view, ["heap-exhausted"]) !== null) return null;
   const fault = kernelFaultAt(world, view, death);
   const said = told(world, view, ["aborted"]);
+  // Runtimes such as .NET and Swift end an unhandled exception with abort().
+  if (said === null && threwThroughAbort(world, view, death)) return null;
   const kernel = hostOf(world, view.host)?.kernel;
   const facts: Fact[] = [...death.facts, ...(said?.facts ?? [])];
   if (fault !== null && kernel != null) facts.push(cite(kernel, fault.text, view.name));
@@ -73,6 +75,10 @@ function nativeEnd(world: World, view: ContainerView, death: Death): Finding | n
       `Look for a native library or a runtime that changed in ${view.name}'s last release; go back to the release before it.`,
     ],
   });
+}
+
+function threwThroughAbort(world: World, view: ContainerView, death: Death): boolean {
+  return death.exitCode === 134 && told(world, view, ["uncaught-exception"]) !== null;
 }
 
 function isAbort(exitCode: number, fault: KernelFault | null, said: boolean): boolean {

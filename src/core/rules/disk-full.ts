@@ -2,6 +2,7 @@ import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import type { LogSignal } from "../log-signals.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
+import { serverKind } from "../servers.ts";
 import { describeDisk, isDatabaseServer, isFull, isUnder, outOfInodes, rootDisk, storageOf } from "../storage.ts";
 import { told, toldByCallers } from "../told.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
@@ -150,9 +151,8 @@ function fullVolume(world: World, view: ContainerView, said: Complaint): Finding
   if (full === undefined || disk == null || full.disk === null) return null;
   const { mount } = full;
   const server = isDatabaseServer(view);
-  const scratch = /^\/(tmp|run|var\/tmp|var\/cache|cache|scratch)(\/|$)/.test(mount.destination);
   const tmpfs = full.disk.type === "tmpfs" || full.disk.device === "tmpfs";
-  const cause = server ? "pg-volume-full" : tmpfs && scratch ? "tmp-tmpfs-full" : "unknown-cause";
+  const cause = server ? "pg-volume-full" : tmpfs && isScratch(mount.destination) ? "tmp-tmpfs-full" : "unknown-cause";
   return [
     finding(view, said, {
       cause,
@@ -211,6 +211,10 @@ function fullTmpfs(world: World, view: ContainerView, said: Complaint): Finding[
   const onlyOne = !anyPath && folders.length === 1 && root !== null && !isFull(root) ? folders[0] : undefined;
   const folder = named ?? onlyOne;
   if (folder === undefined) return null;
+  // A server's files on a tmpfs are its data: a restart would not make room, it would lose them.
+  if (isDatabaseServer(view) && !isScratch(folder.target)) return [dataInMemory(view, said, seen, folder)];
+  if (isDatabaseServer(view) && named === undefined) return null;
+  if (serverKind(world, view) !== null && !isScratch(folder.target)) return null;
   const facts = [cite(seen, `HostConfig.Tmpfs ${folder.target}: ${folder.options}`, view.name)];
   if (host?.disk != null && root !== null) facts.push(cite(host.disk, describeDisk(root), null));
   return [
@@ -225,6 +229,29 @@ function fullTmpfs(world: World, view: ContainerView, said: Complaint): Finding[
       ],
     }),
   ];
+}
+
+function dataInMemory(
+  view: ContainerView,
+  said: Complaint,
+  seen: NonNullable<ContainerView["inspect"]>,
+  { target, options }: { target: string; options: string },
+): Finding {
+  return finding(view, said, {
+    cause: "pg-volume-full",
+    summary: `The tmpfs at ${target}, which holds the data of ${view.name}, is full; a restart would lose what is in it`,
+    facts: [cite(seen, `HostConfig.Tmpfs ${target}: ${options}`, view.name)],
+    witnesses: ["docker-inspect"],
+    weight: weight.strong,
+    advice: [
+      `Do not restart ${view.name}: its data is in memory. Dump what matters, then give it a volume on disk, or a larger tmpfs.`,
+    ],
+  });
+}
+
+/** Folders whose files nobody misses after a restart. */
+function isScratch(folder: string): boolean {
+  return /^\/(tmp|run|var\/tmp|var\/cache|cache|scratch)(\/|$)/.test(folder);
 }
 
 /** Absolute paths that a line names. */

@@ -1,5 +1,5 @@
 import type { Finding } from "../diagnosis.ts";
-import type { LogSignal } from "../log-signals.ts";
+import { type LogSignal, withoutTimes } from "../log-signals.ts";
 import { treeOf } from "../process-tree.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { isUnder, mountOf } from "../storage.ts";
@@ -139,7 +139,7 @@ function portDenied(world: World, view: ContainerView): Finding[] | null {
 
 /** The port below 1024 that a refused bind names; 0 when it names none; null when the line is about something else. */
 function lowPortOf(signal: LogSignal): number | null {
-  const { text } = signal.line;
+  const text = withoutTimes(signal.line.text);
   if (!bindWords.test(text) || !/permission denied|EACCES/i.test(text)) return null;
   const ports = [...text.matchAll(/:(\d{1,5})\b(?!:)|\bport[ =:]+(\d{1,5})\b/gi)].map((match) =>
     Number(match[1] ?? match[2]),

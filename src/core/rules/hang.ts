@@ -1,6 +1,6 @@
 import { callsFrom } from "../callers.ts";
 import { configuredPeers } from "../graph.ts";
-import { recentTroubleOf } from "../own-failure.ts";
+import { connectsArrive, recentTroubleOf } from "../own-failure.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { describeProbe } from "../symptom.ts";
 import { type ContainerView, cite, type World } from "../world.ts";
@@ -20,7 +20,7 @@ export const hang: Rule = {
     if (inspect === null || process === null || !inspect.value.running || inspect.value.paused) return [];
     if (inspect.value.health !== null && inspect.value.health.status === "unhealthy") return [];
     const http = view.probes.filter((probe) => probe.value.kind === "http");
-    const silent = http.filter((probe) => probe.value.failure === "timeout" && /^connected/.test(probe.value.detail));
+    const silent = http.filter(({ value }) => value.failure === "timeout" && connectsArrive(view, value.port));
     if (silent.length === 0 || silent.length < http.length) return [];
     if (/^[TtZD]/.test(process.value.state ?? "") || (process.value.listenOverflows ?? 0) > 0) return [];
     const ports = silent.map((probe) => probe.value.port);

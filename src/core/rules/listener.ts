@@ -2,6 +2,7 @@ import { askedPorts, callsTo, citeInspect, isSettled, recentSignal } from "../ca
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
 import { limits } from "../limits.ts";
+import { connectsArrive } from "../own-failure.ts";
 import { addressesOf, isLoopback, sharedNetworks } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, containerOf, type Seen, type World } from "../world.ts";
@@ -164,7 +165,7 @@ function blocked(world: World, view: ContainerView, process: Process): Finding[]
     const lost = failure === "timeout" && !detail.startsWith("connected");
     const refused =
       failure === "refused" || failure === "unreachable" || (failure === "reset" && probe.value.kind === "tcp");
-    if (!(lost || refused) || isWider(world, view)) continue;
+    if (!(lost || refused) || isWider(world, view) || (lost && connectsArrive(view, port))) continue;
     return [filtered(world, view, process, probe, lost)];
   }
   const timedOut = callsTo(world, view).some(({ edge }) =>

@@ -64,8 +64,9 @@ function judge(world: World, call: Call): Finding | null {
 
 function renamedPeer(world: World, { caller, peer, edge }: Call): Finding | null {
   const asked = edge.failures.map((signal) => signal.peerHost).filter((name): name is string => name !== null);
+  const configured = edge.proof === "env" ? configuredPeers(world, caller).map(({ reference }) => reference.host) : [];
   const old = formerNames(peer).find(
-    (name) => !namesOf(peer).includes(name) && (asked.includes(name) || edge.proof === "env"),
+    (name) => !namesOf(peer).includes(name) && (asked.includes(name) || configured.includes(name)),
   );
   if (old === undefined || (edge.failures.length > 0 && !asked.includes(old))) return null;
   const event = peer.events.findLast((entry) => entry.action === "rename");

@@ -6,7 +6,7 @@ import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { describeProbe, isFailure } from "../symptom.ts";
-import { type ContainerView, cite, containerOf, type World } from "../world.ts";
+import { type ContainerView, cite, containerOf, hostNowMs, type World } from "../world.ts";
 
 /**
  * Errors that no other rule explains: requests that are the client's own fault, and a container that certainly fails by
@@ -99,7 +99,17 @@ function isFine(world: World, peer: ContainerView): boolean {
     inspect.health?.status !== "unhealthy" &&
     probed.some((probe) => probe.value.failure === null) &&
     !/^[TtD]/.test(peer.process?.value.state ?? "") &&
-    recentSignals(world, peer, ["http-5xx", "uncaught-exception"]).length === 0
+    recentSignals(world, peer, ["http-5xx", "uncaught-exception"]).length === 0 &&
+    !complains(world, peer)
+  );
+}
+
+/** Its log speaks of errors now, in whatever words: then nobody can say that it works. */
+function complains(world: World, peer: ContainerView): boolean {
+  const since = hostNowMs(world, peer.host) - limits.recentTroubleMs;
+  return (peer.logs?.value.lines ?? []).some(
+    ({ text, atMs }) =>
+      (atMs === null || atMs >= since) && /\b(?:ERROR|FATAL|CRITICAL|panic|\w+Exception)\b/.test(text),
   );
 }
 

@@ -1,6 +1,7 @@
 import { citeInspect, citeLine, recentSignal } from "../callers.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
+import { withoutTimes } from "../log-signals.ts";
 import { faultAt, hostFault, type Rule, weight } from "../rule.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
 
@@ -41,16 +42,19 @@ function refusedByKernel(world: World, view: ContainerView): Finding[] {
     view.signals.filter((entry) => entry.kind === "address-in-use"),
   );
   if (signal === null) return [];
-  const port =
-    /:(\d{2,5})\b(?!.*:\d{2,5}\b)/.exec(signal.line.text)?.[1] ?? /\bport (\d{1,5})\b/i.exec(signal.line.text)?.[1];
-  const configured = view.inspect?.value.env.find((variable) => /^(.*_)?PORT$/.test(variable.name))?.value;
-  const number = Number(port ?? configured ?? Number.NaN);
-  return [
-    accuse(world, view, Number.isInteger(number) ? number : null, citeLine(view, signal), [
-      "docker-logs",
-      "docker-inspect",
-    ]),
+  const text = withoutTimes(signal.line.text);
+  const port = /:(\d{2,5})\b(?!.*:\d{2,5}\b)/.exec(text)?.[1] ?? /\bport (\d{1,5})\b/i.exec(text)?.[1];
+  const configured = view.inspect?.value.env.find(
+    ({ name, value }) => /^(.*_)?PORT$/.test(name) && /^\d+$/.test(value),
+  );
+  const number = port ?? configured?.value ?? null;
+  const facts = [
+    ...citeLine(view, signal),
+    ...(port === undefined && configured !== undefined
+      ? citeInspect(view, `Config.Env ${configured.name}=${configured.value}`)
+      : []),
   ];
+  return [accuse(world, view, number === null ? null : Number(number), facts, ["docker-logs", "docker-inspect"])];
 }
 
 function accuse(world: World, view: ContainerView, port: number | null, facts: Fact[], witnesses: string[]): Finding {

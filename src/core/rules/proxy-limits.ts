@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
 import { isAddress } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
+import { describeProbe } from "../symptom.ts";
 import { complaintsOf, type Told, told } from "../told.ts";
 import { type ContainerView, cite, containerOf, type World } from "../world.ts";
 
@@ -131,13 +132,20 @@ function tooShort(world: World, view: ContainerView): Finding[] {
       (signal) =>
         signal.kind === "http-5xx" && paths.includes(signal.parts["path"] ?? "") && !isGoneClient(upstream, signal),
     );
-    if (finished === undefined || failed || upstream.logs === null) return [];
+    const waited = answeredLate(upstream, paths);
+    const proof =
+      finished !== undefined && upstream.logs !== null
+        ? cite(upstream.logs, finished.line.text, upstream.name)
+        : waited === undefined
+          ? null
+          : cite(waited, `${describeProbe(waited.value)} after ${waited.value.durationMs} ms`, upstream.name);
+    if (proof === null || failed) return [];
     return [
       faultAt(view, {
         cause: "nginx-timeout-too-short",
         summary: `${view.name} gives up waiting before ${upstream.name} has answered, and ${upstream.name} finishes the same requests with success`,
-        facts: [...said.facts, cite(upstream.logs, finished.line.text, upstream.name)],
-        witnesses: ["docker-logs", "upstream-logs"],
+        facts: [...said.facts, proof],
+        witnesses: ["docker-logs", finished === undefined ? "http-probe" : "upstream-logs"],
         onsetMs: first,
         weight: weight.strong,
         advice: [
@@ -146,6 +154,18 @@ function tooShort(world: World, view: ContainerView): Finding[] {
       }),
     ];
   });
+}
+
+/** Asked without the proxy it answers well, and slowly: a quick answer would only show that a stall is over. */
+function answeredLate(upstream: ContainerView, paths: readonly string[]) {
+  return upstream.probes.find(
+    ({ value }) =>
+      value.kind === "http" &&
+      paths.includes(value.path ?? "") &&
+      value.failure === null &&
+      (value.httpStatus ?? 500) < 400 &&
+      value.durationMs >= limits.slowProbeMs,
+  );
 }
 
 /** Some programs log a success and then, because nobody waits for the answer any more, a failure of the same request. */

@@ -1,5 +1,5 @@
 import type { Cause } from "../causes.ts";
-import { complaintFacts, complaintsAbout, recentSignals, signalFacts } from "../complaints.ts";
+import { type Complaint, complaintFacts, complaintsAbout, recentSignals, signalFacts } from "../complaints.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { SignalKind } from "../log-signals.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
@@ -66,6 +66,8 @@ function refused(world: World, view: ContainerView, refusal: Refusal): Finding |
   const redis =
     kind === "redis" || complaints.some((entry) => entry.signals.some((signal) => signal.technology === "redis"));
   if (refusal.redis !== null && redis !== refusal.redis) return null;
+  // An index that its search server blocks, for its disk is nearly full, is a read-only state of another kind.
+  if (refusal.cause === "pg-read-only" && kind !== "postgres" && !complaints.some(saidBySql)) return null;
   const own = kind === null ? [] : recentSignals(world, view, refusal.kinds);
   if (
     complaints.length === 0 &&
@@ -94,6 +96,10 @@ function refused(world: World, view: ContainerView, refusal: Refusal): Finding |
     weight: complaints.length > 0 ? weight.strong : weight.told,
     advice: [refusal.advice(view.name)],
   });
+}
+
+function saidBySql({ signals }: Complaint): boolean {
+  return signals.some(({ technology }) => technology === "postgres" || technology === "mysql");
 }
 
 /** A failed save alone stops nobody unless clients are refused, so its own log counts only for the words sent to clients. */

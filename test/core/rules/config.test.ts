@@ -175,6 +175,16 @@ describe("proxy-limits", () => {
     const api = { name: "api", logs: ['172.30.0.2 - - [01/Jan/2026:11:59:51 +0000] "GET /slow HTTP/1.1" 200 -'] };
     expect(rootOf({ containers: [edge([late, gateway]), api] }, "edge")).toBe("nginx-timeout-too-short at edge");
     const hung = { name: "api", logs: [] };
+    const asked = (durationMs: number) => ({
+      ...hung,
+      probes: [{ kind: "http" as const, port: 8000, path: "/slow", httpStatus: 200, durationMs }],
+    });
+    expect(rootOf({ containers: [edge([late, gateway]), asked(2_204)] }, "edge")).toBe(
+      "nginx-timeout-too-short at edge",
+    );
+    expect(rootOf({ containers: [edge([late, gateway]), asked(12)] }, "edge")).not.toBe(
+      "nginx-timeout-too-short at edge",
+    );
     expect(rootOf({ containers: [edge([late, gateway]), hung] }, "edge")).not.toBe("nginx-timeout-too-short at edge");
   });
 

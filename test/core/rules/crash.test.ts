@@ -48,6 +48,8 @@ describe("a native end", () => {
   it("is an abort as 139 with a protection fault in the C library, and as 134", () => {
     expect(cause(ended({ exitCode: 139 }, { kernel: protection }))).toBe("app-abort");
     expect(cause(ended({ exitCode: 134 }))).toBe("app-abort");
+    const thrown = "Unhandled exception. System.FormatException: Input string was not in a correct format.";
+    expect(cause(ended({ exitCode: 134 }, { logs: [thrown] }))).toBe("unhandled-exception");
   });
 
   it("is a segfault where the protection fault is in the program's own code", () => {

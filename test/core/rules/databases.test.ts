@@ -307,3 +307,19 @@ describe("redis", () => {
     ).toBeNull();
   });
 });
+
+it("takes an index that a search server blocks for no read-only database", () => {
+  const blocked = "[products] blocked by: [FORBIDDEN/12/index read-only / allow delete (api)]";
+  const search: SceneContainer = {
+    name: "elastic",
+    logs: [blocked],
+    other: { "process-facts": sockets(9200) },
+  };
+  const shop = web(
+    [`ERROR http://elastic:9200/products: ${blocked}`, "HTTP Error 500 http://elastic:9200/products"],
+    [{ name: "SEARCH_URL", value: "http://elastic:9200/products", digest: "x" }],
+  );
+  const found = answer({ containers: [{ ...shop, probes: [{ path: "/search", httpStatus: 500 }] }, search] });
+  expect(found.rootCause?.cause ?? "none").not.toBe("pg-read-only");
+  expect(found.rootCause?.container ?? found.suspects[0]?.container).toBe("elastic");
+});

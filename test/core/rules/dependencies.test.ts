@@ -358,3 +358,35 @@ describe("abstaining", () => {
     expect(diagnosis.rootCause?.cause).not.toBe("operator-already-acting");
   });
 });
+
+describe("a chain whose middle says nothing", () => {
+  const mid = { name: "mid", inspect: { env: [{ name: "UP", value: "kv:6379", digest: "x" }] }, logs: [] };
+  const asks = "ERROR upstream http://mid:9090/: HTTP Error 500: Internal Server Error";
+  const front: SceneContainer = {
+    name: "web",
+    logs: [asks],
+    inspect: { env: [{ name: "UPSTREAM", value: "http://mid:9090/", digest: "x" }] },
+    probes: [{ path: "/orders", httpStatus: 500 }],
+  };
+  const stopped: SceneContainer = {
+    name: "kv",
+    inspect: { status: "exited", exitCode: 0, running: false, finishedAtMs: askedAtMs - 60_000 },
+  };
+  const events = [
+    { name: "kv", action: "kill", atMs: askedAtMs - 60_200, attributes: { signal: "15" } },
+    { name: "kv", action: "die", atMs: askedAtMs - 60_000, attributes: { exitCode: "0" } },
+    { name: "kv", action: "stop", atMs: askedAtMs - 59_900 },
+  ];
+
+  it("goes on to what the silent one is configured to need", () => {
+    expect(root(answer({ containers: [front, mid, stopped], events }))).toEqual(["dep-stopped", "kv"]);
+  });
+
+  it("does not, where the failures go on elsewhere", () => {
+    const other = { ...mid, logs: ["dial tcp 172.30.0.5:7000: connect: connection refused"] };
+    expect(root(answer({ containers: [front, other, stopped, { name: "pay" }], events }))).not.toEqual([
+      "dep-stopped",
+      "kv",
+    ]);
+  });
+});

@@ -176,3 +176,19 @@ describe("disk-full", () => {
     expect(ask(withDisks(scene, [disk("/")])).rootCause).toBeNull();
   });
 });
+
+it("takes a full tmpfs under a database for its data, and never offers the restart that would lose it", () => {
+  const said = 'ERROR:  could not extend file "base/16385/16393": No space left on device';
+  const scene: SceneHost = {
+    containers: [
+      {
+        name: "web",
+        inspect: { env: [{ name: "DATABASE_URL", value: "postgres://app:x@db:5432/app", digest: "x" }] },
+        logs: [`psycopg2.errors.DiskFull: ${said}`],
+      },
+      { name: "db", inspect: { image: "postgres:15", tmpfs: { "/vol": "size=52m" } }, logs: [said] },
+    ],
+  };
+  const { diagnosis } = diagnose(questionAbout("web"), withDisks(scene, [disk("/")]));
+  expect(diagnosis.rootCause).toMatchObject({ cause: "pg-volume-full", container: "db" });
+});

@@ -82,6 +82,23 @@ it("takes a slow answer on an open connection for no firewall, and a frozen proc
   expect(rootOf(scene(everywhere, { failure: "timeout", detail: "" }, { state: "T" }))?.cause).toBe("dep-sigstop");
 });
 
+it("takes a queue that fills up for no firewall: clients have left connections that were never closed", () => {
+  const left = (remotePort: number) => ({
+    address: "172.30.0.3",
+    port: 8080,
+    remoteAddress: "172.30.0.9",
+    remotePort,
+    state: "CLOSE_WAIT",
+    sendQueueBytes: 0,
+    retransmits: 0,
+  });
+  const lost = { kind: "http" as const, path: "/", failure: "timeout" as const, detail: "no answer within 2500 ms" };
+  const cause = (connections: ProcessFacts["connections"]) =>
+    rootOf(scene(everywhere, lost, { connections }))?.cause ?? "none";
+  expect(cause([left(44_528), left(44_530)])).not.toMatch(/netns/);
+  expect(cause([])).toBe("netns-drop");
+});
+
 it("stays silent without the socket table", () => {
   const root = rootOf(
     scene(everywhere, { failure: "timeout", detail: "" }),

@@ -69,6 +69,14 @@ it("names a renamed container by its new name", () => {
   expect(rootOf(renamed)).toMatchObject({ cause: "container-renamed", container: "db-old" });
 });
 
+it("takes nobody for renamed whose callers use its present name", () => {
+  const host = scene([network("app", "172.30.0.2")], [network("app", "172.30.0.3", ["db"])], {
+    events: [{ action: "rename", name: "db", actorId: idOf("db"), attributes: { oldName: "/db-new" } }],
+  });
+  const quiet = host.containers.map((entry) => ({ ...entry, logs: [] }));
+  expect(rootOf({ ...host, containers: quiet })?.cause ?? "none").not.toBe("container-renamed");
+});
+
 it("accuses the one on the default bridge", () => {
   const root = rootOf(scene([network("bridge", "172.17.0.2")], [network("app", "172.30.0.3", ["db"])]));
   expect(root).toMatchObject({ cause: "default-bridge-no-dns", container: "web" });

@@ -213,6 +213,8 @@ describe("file-rights", () => {
     expect(causeOf(readingsOf({ containers: [web([chown])] }))).toBeNull();
     const bind = "listen tcp 0.0.0.0:80: bind: permission denied";
     expect(causeOf(readingsOf({ containers: [web([bind], { user: "1000" })] }))).toBe("low-port-denied");
+    const high = "2026/01/01 11:59:36 E bind(5, {AF=2 0.0.0.0:8080}, 16): Permission denied";
+    expect(causeOf(readingsOf({ containers: [web([high], { user: "1000" })] }))).not.toBe("low-port-denied");
     expect(causeOf(readingsOf({ containers: [web([bind], { capDrop: ["NET_BIND_SERVICE"] })] }))).toBe("cap-dropped");
   });
 });
