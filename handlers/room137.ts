@@ -60,7 +60,7 @@ export function statusParts(status: StatusOverview): { title: string; lines: Ric
       none: "No incident is open.",
       lines: status.openIncidents.map(
         (open) =>
-          fmt`${bold(open.service)} ${code(open.incidentId)} ${open.state}${place(open)}, since ${dateTime(open.openedAtMs)}`,
+          fmt`${bold(open.service)} ${code(open.incidentId)} ${open.state.replaceAll("-", " ")}${place(open)}, since ${dateTime(open.openedAtMs)}`,
       ),
     },
     { title: "Hosts", none: "No host is registered. Add one with /hosts add.", lines: status.hosts.map(hostLine) },

@@ -28,14 +28,14 @@ export function renderText(text: string, options: RenderOptions): RenderNode {
 }
 
 /**
- * A modal or Home view. Its title is the first heading; the texts of submit and close are on the root
+ * A modal or Home view. A modal's title is the first heading (Slack gives Home views one too, and shows it nowhere); the texts of submit and close are on the root
  * (`data-submit`, `data-close`), because their buttons belong to the page's dialog.
  */
 export function renderView(view: unknown, options: RenderOptions): RenderNode {
   if (!isFields(view)) return el("div", { class: "blocks modal" });
   const surface = view["type"] === "home" ? "home" : "modal";
   const body = renderBlocks(list(view["blocks"]), surface, options);
-  const title = words(view["title"]);
+  const title = surface === "modal" ? words(view["title"]) : "";
   const attributes = {
     class: `view ${surface}`,
     "data-submit": words(view["submit"]) || null,

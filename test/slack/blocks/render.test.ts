@@ -388,7 +388,7 @@ describe("views", () => {
       '<div class="view modal" data-submit="Add" data-close="Cancel" data-callback-id="c"><h2 class="view-title">Add host</h2>' +
         '<div class="blocks modal"><div class="block divider" data-block-id="block-0" data-block-type="divider"><hr></div></div></div>',
     );
-    expect(toHtml(renderView({ type: "home", blocks: [] }, viewer))).toBe(
+    expect(toHtml(renderView({ type: "home", title: plain("View Title"), blocks: [] }, viewer))).toBe(
       '<div class="view home"><div class="blocks home"></div></div>',
     );
     expect(toHtml(renderView(null, viewer))).toBe('<div class="blocks modal"></div>');
