@@ -7,6 +7,7 @@ import { gapsOf } from "./gaps.ts";
 import { dependencyEdges } from "./graph.ts";
 import { limits } from "./limits.ts";
 import type { Question } from "./next-reads.ts";
+import { passedOnFrom } from "./passed-on.ts";
 import { removedSubject } from "./removed.ts";
 import { rules } from "./rules/index.ts";
 import { findSubjects, nearNames } from "./subjects.ts";
@@ -111,7 +112,8 @@ function isAccusable({ finding, score }: Candidate, symptom: SymptomState): bool
     case "absent":
       return finding.past === true;
     case "seems-absent":
-      return score >= limits.accuseWhenSeemingFineFrom || causeFacts(finding.cause).noFault;
+      // Over is accused alike whether the service works or fails, so not less where that is not certain.
+      return score >= limits.accuseWhenSeemingFineFrom || finding.past === true || causeFacts(finding.cause).noFault;
     case "present":
     case "unknown":
       return true;
@@ -144,7 +146,7 @@ function withoutCulprit(
       symptomFacts: symptom.facts,
     };
   }
-  const end = failingEnd(reached);
+  const end = failingEnd(world, reached);
   const chain = end === null ? [] : end.path.map(linkOf);
   return {
     ...base,
@@ -170,9 +172,10 @@ function whatChanged(world: World, reached: Reached[]): string[] {
 }
 
 /** The deepest container the failing chain leads to. */
-function failingEnd(reached: Reached[]): Reached | null {
+function failingEnd(world: World, reached: Reached[]): Reached | null {
   const failing = reached.filter((entry) => entry.failing);
-  return failing.toSorted((a, b) => b.path.length - a.path.length)[0] ?? null;
+  const end = failing.toSorted((a, b) => b.path.length - a.path.length)[0] ?? null;
+  return end === null ? null : (passedOnFrom(world, reached, end) ?? end);
 }
 
 function suspectsOf(

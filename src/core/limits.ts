@@ -142,6 +142,8 @@ export const limits = {
   startingMs: 120_000,
   /** What a person did this recently is still being done. */
   operatorActsMs: 120_000,
+  /** A failure that begins within this of an edit inside a container is the edit's. */
+  editShowsMs: 30_000,
   /** Connections of one client to a full server before it can be the one that holds them. */
   holderConnections: 3,
   /** Failures a second of one client against one peer that are no longer the users' own. */
@@ -151,6 +153,8 @@ export const limits = {
   /** A volume made this close to its container was made for it. */
   freshVolumeMs: 120_000,
   sameSlowQuery: 3,
+  /** A statement this recently in the log is still being sent. */
+  slowQueryGoesOnMs: 10_000,
   /** Failed requests that blame nobody, after which an earlier complaint of a peer is over. */
   failuresSince: 3,
   /** Generations of processes looked for below a container's main one. */
@@ -198,6 +202,8 @@ export const limits = {
   /** Connections that their clients left and a program never closed: from so many on it does not accept. */
   abandonedFrom: 2,
   probePaths: 5,
+  /** Failed answers after the question, with none that worked between them, that outweigh one probe that works. */
+  failsOnFrom: 3,
   probePorts: 3,
   /** Score a finding needs to be accused; and when the probed paths answer. */
   accuseFrom: 50,

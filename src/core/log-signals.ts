@@ -194,7 +194,9 @@ function signalsOfLine(line: LogLine): LogSignal[] {
     if (found.some((signal) => signal.kind === pattern.kind)) continue;
     const match = texts.map((text) => pattern.match.exec(text)).find((found) => found !== null) ?? null;
     if (match === null) continue;
-    const { host, port, ...parts } = namedParts(match.groups ?? {});
+    const { host: place, port: number, ...parts } = namedParts(match.groups ?? {});
+    const isClock = /^\d{1,2}$/.test(place ?? "");
+    const [host, port] = isClock ? [undefined, undefined] : [place, number];
     found.push({
       kind: pattern.kind,
       pattern: pattern.name,

@@ -114,8 +114,9 @@ function byRequests(view: ContainerView, deaths: readonly Death[], killedAtMs: n
 /** The path of a line that tells of a request, whatever its format; numbers and ids in it are taken as one. */
 function requestPath(line: LogLine): string | null {
   const method =
-    /\b(?:GET|POST|PUT|PATCH|DELETE)\b["']?[,:\s]{1,3}(?:"?(?:path|url|uri)"?[=:]\s?)?"?(\/[^\s"?,]{0,200})/;
-  const path = method.exec(line.text)?.[1];
+    /\b(?:GET|POST|PUT|PATCH|DELETE)\b["']?[,:\s]{1,3}(?:"?(?:path|url|uri)"?[=:]\s?)?"?(\/[^\s"?,]{0,200})/g;
+  // Two threads that write at once run two lines into one; only the last path surely ends where it should.
+  const path = [...line.text.matchAll(method)].at(-1)?.[1];
   return path === undefined ? null : path.replace(/\/(?:\d+|[0-9a-f-]{16,})(?=\/|$)/g, "/:id");
 }
 

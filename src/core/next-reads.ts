@@ -132,7 +132,10 @@ function detailReads(world: World): PlannedRead[] {
   const beside = world.containers.filter(
     (view) => !reached.includes(view) && isTroubled(view) && world.subjects.some((subject) => isNear(subject, view)),
   );
-  const twins = world.subjects.flatMap((subject) => replicasOf(world, subject)).filter((view) => isRunning(view));
+  // A proxy that fails now and then may have been seen to ask only that replica which works.
+  const twins = [...world.subjects, ...reached.filter((view) => !world.subjects.includes(view))]
+    .flatMap((view) => replicasOf(world, view))
+    .filter((view) => isRunning(view));
   const views = [...new Set([...reached, ...beside, ...twins.slice(0, limits.replicasRead)])];
   return [
     ...logReads(views),

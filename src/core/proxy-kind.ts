@@ -48,19 +48,23 @@ const otherFile: Record<ProxyKind, RegExp> = {
   caddy: /(?:^|\s)--config[= ](\S+)/g,
 };
 
-/**
- * Which proxy a container runs, by its processes, its command line or its image. Null when nothing says so, and when it
- * was told to read a file in another place: the one in the usual place is then not what it does.
- */
-export function proxyKind(world: Pick<World, "hosts">, view: ContainerView): ProxyKind | null {
+/** Which proxy a container runs, by its processes, its command line or its image. Null when nothing says so. */
+export function proxyProgram(world: Pick<World, "hosts">, view: ContainerView): ProxyKind | null {
   const inspect = view.inspect?.value;
   if (inspect === undefined) return null;
-  const rows = treeOf(world, view);
   const started = [...inspect.entrypoint, ...inspect.command].join(" ");
-  const said = [...rows.map((row) => row.command), started, inspect.image].map((text) => text.slice(0, 1_000));
-  const kinds = Object.keys(programs) as ProxyKind[];
-  const kind = kinds.find((one) => said.some((text) => programs[one].test(text.toLowerCase()))) ?? null;
-  if (kind === null) return null;
+  const rows = treeOf(world, view).map((row) => row.command);
+  const said = [...rows, started, inspect.image].map((text) => text.slice(0, 1_000).toLowerCase());
+  return (Object.keys(programs) as ProxyKind[]).find((one) => said.some((text) => programs[one].test(text))) ?? null;
+}
+
+/** The same, and null when it was told to read a file in another place: the one in the usual place is then not what it does. */
+export function proxyKind(world: Pick<World, "hosts">, view: ContainerView): ProxyKind | null {
+  const kind = proxyProgram(world, view);
+  const inspect = view.inspect?.value;
+  if (kind === null || inspect === undefined) return null;
+  const started = [...inspect.entrypoint, ...inspect.command].join(" ");
+  const rows = treeOf(world, view);
   const lines = [started, ...rows.map((row) => row.args)].filter((text) => programs[kind].test(text));
   const usual: readonly string[] = proxyConfigPaths[kind];
   const told = lines.flatMap((text) =>

@@ -55,7 +55,7 @@ function stateOf(world: Pick<World, "hosts" | "nowMs" | "settings" | "target">, 
   const answered = http.filter((probe) => probe.value.failure === null);
   const facts = answered.slice(0, 3).map((probe) => cite(probe, describeProbe(probe.value), view.name));
   const trouble = recentTrouble(world, view);
-  const now = isIntermittent(world, view);
+  const now = isIntermittent(world, view) || failsOn(world, view);
   if (provesWorking(view) && !now) return { state: "absent", facts, failingPaths: [] };
   if (trouble.length > 0 && (now || answered.length === 0 || !isSteadyNoise(world, view)))
     return { state: "present", facts: trouble, failingPaths: [] };
@@ -88,6 +88,13 @@ function isIntermittent(world: Pick<World, "hosts" | "nowMs">, view: ContainerVi
     worked = 0;
   }
   return runs >= 2 || (lone && answers.at(-1)?.kind === "http-ok" && answers.length > 4 * limits.answersBetween);
+}
+
+/** Requests went on failing after the question was asked: one that then worked is luck. */
+function failsOn(world: Pick<World, "hosts" | "nowMs">, view: ContainerView): boolean {
+  const sinceMs = hostNowMs(world, view.host);
+  const after = view.signals.filter((signal) => isAnswer(signal.kind) && (signal.line.atMs ?? 0) > sinceMs);
+  return after.length >= limits.failsOnFrom && after.every((signal) => signal.kind === "http-5xx");
 }
 
 /** It complains of a peer and goes on answering real requests well, with not one failure: noise, whatever the level says. */

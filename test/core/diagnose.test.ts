@@ -91,3 +91,16 @@ it("stays without an accusation when the name is unknown, and names what is near
   const { diagnosis } = diagnose(questionAbout("wbe"), readingsOf(foundingIncident()));
   expect(diagnosis).toMatchObject({ verdict: "not-found", nearNames: [{ name: "web", host: "h1" }, {}, {}] });
 });
+
+it("takes one probe that works for luck where requests went on failing after the question", () => {
+  const said = (secondsAfter: number, status: number) =>
+    `${new Date(askedAtMs + secondsAfter * 1_000).toISOString()} 10.0.0.9 - - "GET /items HTTP/1.1" ${status} -`;
+  const state = (...logs: string[]) =>
+    diagnose(
+      questionAbout("web"),
+      readingsOf({ containers: [{ name: "web", logs, probes: [{ path: "/items", httpStatus: 200 }] }] }),
+    ).symptom.state;
+  expect(state(said(-60, 200), said(0.2, 500), said(0.5, 500), said(0.8, 500))).toBe("present");
+  expect(state(said(-60, 200), said(-0.8, 500), said(-0.5, 500), said(-0.2, 500))).toBe("absent");
+  expect(state(said(-60, 200), said(0.2, 500), said(0.5, 500), said(0.8, 200))).toBe("absent");
+});

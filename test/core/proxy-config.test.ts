@@ -91,3 +91,13 @@ describe("the files of a container are asked for", () => {
     expect(wanted({ image: "nginx", command: ["nginx", "-c", "/srv/own.conf"] })).toEqual([]);
   });
 });
+
+describe("a proxy that is seen to ask one replica", () => {
+  it("has the log of the other read too", () => {
+    const upstream = { name: "UPSTREAM", value: "http://shop-1:8000", digest: "x" };
+    const containers = [{ name: "edge", inspect: { env: [upstream] } }, { name: "shop-1" }, { name: "shop-2" }];
+    const reads = nextReads(questionAbout("edge"), readingsOf({ containers }), new Set());
+    const read = reads.filter(({ source }) => source === "docker-logs").map(({ containerId }) => containerId);
+    expect(read).toContain(idOf("shop-2"));
+  });
+});

@@ -281,7 +281,7 @@ export const ownFailurePatterns: readonly LogPattern[] = [
       "eagain",
       "blockingioerror",
     ],
-    /(?:fork|clone|spawn|exec|thread|pthread_create|vfork|uv_thread_create)[^\n]{0,80}(?:[Rr]esource temporarily unavailable|EAGAIN)|can't start new thread|[Cc]an(?:'t|not) fork|unable to create (?:new )?native thread|pthread_create failed|fork: retry|failed to create new OS thread|BlockingIOError: \[Errno 11\] Resource temporarily unavailable|spawn [^\s]{1,200} EAGAIN/,
+    /(?:fork|clone|spawn|exec|thread|pthread_create|vfork|uv_thread_create)[^\n]{0,80}(?:[Rr]esource temporarily unavailable|EAGAIN)|can't start new thread|[Cc]an(?:'t|not) fork|unable to create (?:new )?native thread|pthread_create failed|fork: retry|failed to create new OS thread|BlockingIOError: \[Errno 11\] Resource temporarily unavailable|spawn [^\s]{1,200} EAGAIN|EAGAIN: resource temporarily unavailable, (?:fork|clone|spawn)/,
     "errno EAGAIN of fork and clone",
   ),
   wording(

@@ -7,6 +7,14 @@ const nginx = (text: string) => new RegExp(text + upstream);
 /** nginx, HAProxy, Traefik, Envoy, Caddy and Apache as reverse proxies, and what they say of themselves. */
 export const proxyPatterns: readonly LogPattern[] = [
   wording(
+    "socat-connect-refused",
+    "peer-refused",
+    null,
+    "connection refused",
+    /socat\[\d{1,9}\] [EW] connect\(\d{1,9}, (?:AF=\d{1,3} )?\[?(?<host>[0-9A-Fa-f.:]{3,45}?)\]?:(?<port>\d{1,5}), \d{1,5}\): Connection refused/,
+    "socat 1.7, xioconnect",
+  ),
+  wording(
     "nginx-refused",
     "peer-refused",
     "nginx",

@@ -217,6 +217,7 @@ function fullTmpfs(world: World, view: ContainerView, said: Complaint): Finding[
   if (serverKind(world, view) !== null && !isScratch(folder.target)) return null;
   const facts = [cite(seen, `HostConfig.Tmpfs ${folder.target}: ${folder.options}`, view.name)];
   if (host?.disk != null && root !== null) facts.push(cite(host.disk, describeDisk(root), null));
+  if (hasNoInodes(folder.options, said)) return [inodesOfTmpfs(view, said, folder.target, facts)];
   return [
     finding(view, said, {
       cause: "tmp-tmpfs-full",
@@ -229,6 +230,23 @@ function fullTmpfs(world: World, view: ContainerView, said: Complaint): Finding[
       ],
     }),
   ];
+}
+
+/** A full tmpfs still lets a file be created and refuses to write into it; creating fails for want of an inode. */
+function hasNoInodes(options: string, said: Complaint): boolean {
+  const creating = /\b(?:f?open|creat|create|mkdir|mknod|symlink|rb_sysopen|FileNotFoundException)\b/i;
+  return /\bnr_inodes=/.test(options) && said.lines.some((signal) => creating.test(signal.line.text));
+}
+
+function inodesOfTmpfs(view: ContainerView, said: Complaint, target: string, facts: Fact[]): Finding {
+  return finding(view, said, {
+    cause: "inode-exhausted",
+    summary: `The tmpfs at ${target} of ${view.name} has a cap on its number of files, and new files are refused there`,
+    facts,
+    witnesses: ["docker-inspect"],
+    weight: weight.strong,
+    advice: [`Raise nr_inodes of the tmpfs at ${target}, or have the program delete small files it no longer needs.`],
+  });
 }
 
 function dataInMemory(

@@ -53,7 +53,8 @@ function stoppedFact(world: World, view: ContainerView): Fact | null {
   const seen = hostOf(world, view.host)?.processes;
   const main = view.inspect?.value.pid;
   if (seen == null || main == null) return null;
-  const below = descendants(seen.value, main);
+  // A `sleep` is the clock of a shell that waits, whoever is stopped beside it.
+  const below = descendants(seen.value, main).filter((row) => !/^(?:\S{0,100}\/)?sleep\b/.test(row.args));
   const first = below[0];
   if (first === undefined || !below.every((row) => /^[Tt]/.test(row.state ?? ""))) return null;
   return cite(seen, `pid ${first.pid} state ${first.state} (stopped): ${first.args}`, view.name);

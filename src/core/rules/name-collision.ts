@@ -77,7 +77,15 @@ function isSameService(a: ContainerView, b: ContainerView): boolean {
     JSON.stringify([view.inspect?.value.entrypoint, view.inspect?.value.command]);
   const repository = (view: ContainerView) => view.inspect?.value.image.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
   const twins = repository(a) === repository(b) && command(a) === command(b);
-  return twins && sameSettings(a, b);
+  return twins && (sameSettings(a, b) || isNextRelease(a, b));
+}
+
+/** Another build of the image brings settings of its own along, and takes none away. */
+function isNextRelease(a: ContainerView, b: ContainerView): boolean {
+  const names = (view: ContainerView) => new Set((view.inspect?.value.env ?? []).map((variable) => variable.name));
+  const [x, y] = [names(a), names(b)];
+  if (a.inspect?.value.imageId === b.inspect?.value.imageId) return false;
+  return [...x].every((name) => y.has(name)) || [...y].every((name) => x.has(name));
 }
 
 /** One image with one command can still be two services: then they are told different settings. */

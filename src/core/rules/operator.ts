@@ -16,15 +16,17 @@ export const operator: Rule = {
   evaluate(world, view) {
     const inspect = view.inspect?.value;
     const window = hostOf(world, view.host)?.events;
-    if (inspect === undefined || !inspect.running || inspect.paused || window == null) return [];
+    if (inspect === undefined || inspect.paused || window == null) return [];
     const sinceMs = hostNowMs(world, view.host) - limits.operatorActsMs;
     const lately = view.events.filter((event) => event.atMs >= sinceMs);
     const inside = lately.filter((event) => isByPerson(view, event));
     const restarts = askedRestarts(view).filter((event) => event.atMs >= sinceMs);
     const troubleMs = firstTroubleMs(world, view);
-    const acts = [...inside, ...restarts].sort((a, b) => a.atMs - b.atMs);
+    const cycles = inspect.running ? [] : handCycles(lately);
+    if (!inspect.running && cycles.length === 0) return [];
+    const acts = [...inside, ...restarts, ...cycles].sort((a, b) => a.atMs - b.atMs);
     const answering = acts.filter((event) => troubleMs !== null && event.atMs > troubleMs);
-    const enough = restarts.length >= 2 || (restarts.length >= 1 && inside.length >= 1);
+    const enough = cycles.length > 0 || restarts.length >= 2 || (restarts.length >= 1 && inside.length >= 1);
     if (!enough || answering.length < 2) return [];
     return [
       faultAt(view, {
@@ -33,12 +35,23 @@ export const operator: Rule = {
         facts: answering.slice(-4).map((event) => cite(window, `${describeEvent(event)}`, view.name)),
         witnesses: ["docker-events"],
         onsetMs: troubleMs,
-        weight: weight.strong + 5,
+        weight: cycles.length > 0 ? weight.proven + 1 : weight.strong + 5,
         advice: [`Ask who is working on ${view.name} before doing anything to it.`],
       }),
     ];
   },
 };
+
+/** Stopped, started and stopped again by hand, with a look inside or a pause between: it is down in the middle of that work. */
+function handCycles(lately: readonly DockerEvent[]): DockerEvent[] {
+  const acts = lately.filter((event) => /^(stop|start|pause|unpause|exec_create)\b/.test(event.action));
+  const stops = acts.filter((event) => event.action === "stop");
+  const again = acts.some(
+    (event) => event.action === "start" && event.atMs > (stops[0]?.atMs ?? Number.POSITIVE_INFINITY),
+  );
+  const between = acts.some((event) => /^(pause|exec_create)\b/.test(event.action));
+  return stops.length >= 2 && again && between ? acts.filter((event) => !event.action.startsWith("exec")) : [];
+}
 
 /** An exec that is not the health check's. */
 function isByPerson(view: ContainerView, event: DockerEvent): boolean {

@@ -4,6 +4,7 @@ import type { Fact } from "../evidence.ts";
 import { edgesFrom } from "../graph.ts";
 import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
+import { passesOn } from "../passed-on.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { describeProbe, isFailure } from "../symptom.ts";
 import { type ContainerView, cite, containerOf, hostNowMs, type World } from "../world.ts";
@@ -56,6 +57,7 @@ function failsByItself(world: World, view: ContainerView): Finding | null {
   const peers = edges.map((edge) => (edge.to.host === null ? null : containerOf(world, edge.to)));
   const known = peers.filter((peer): peer is ContainerView => peer !== null);
   if (known.some((peer) => !isFine(world, peer)) || unseen(world, view)) return null;
+  if (known.length > 0 && passesOn(world, view)) return null;
   const fine = [...new Set(known)].flatMap((peer) => fineFact(peer));
   return faultAt(view, {
     cause: "unknown-cause",

@@ -1,7 +1,9 @@
 import { lastDeath } from "../death.ts";
 import type { Finding } from "../diagnosis.ts";
 import type { Fact } from "../evidence.ts";
+import { isPeerSignal } from "../graph.ts";
 import { type Exec, eventFacts, personExecs } from "../hands.ts";
+import { limits } from "../limits.ts";
 import { listensOutside, ownFailure } from "../own-failure.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { isFailure } from "../symptom.ts";
@@ -64,12 +66,23 @@ function edited(world: World, view: ContainerView, execs: readonly Exec[]): Find
       ],
       witnesses: ["docker-changes", "docker-events", ...(failure?.witnesses ?? [])],
       onsetMs: exec.atMs,
-      weight: weight.proven - 1,
+      // What it blames since the edit, a wrong port or name, is what the edit wrote.
+      weight: weight.proven + (blamesSince(view, exec) && exec.command.includes(nameOf(file.path)) ? 2 : -1),
       advice: [
         `Ask who changed ${file.path}, and undo it there; recreating ${view.name} from its image gives the original file back, while a restart alone keeps the change.`,
       ],
     }),
   ];
+}
+
+/** The first failure at a peer comes within moments of the edit, and none before. */
+function blamesSince(view: ContainerView, exec: Exec): boolean {
+  const first = view.signals.find((signal) => isPeerSignal(signal) && signal.line.atMs !== null)?.line.atMs ?? null;
+  return first !== null && first >= exec.atMs - 1_000 && first <= exec.atMs + limits.editShowsMs;
+}
+
+function nameOf(path: string): string {
+  return path.split("/").at(-1) ?? path;
 }
 
 /** The file a command line names, else the most telling one that differs. */

@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
 import { serverKind } from "../servers.ts";
 import { processOf, type Session, sessionsOf, titleFact } from "../sessions.ts";
-import { type ContainerView, cite, hostOf, type World } from "../world.ts";
+import { type ContainerView, cite, hostNowMs, hostOf, type World } from "../world.ts";
 
 /**
  * A query reads a whole table: the server's own log shows the same slow statement again and again, or a plan that scans;
@@ -28,6 +28,14 @@ export const slowQuery: Rule = {
     const same = repeated(slow.map((signal) => shapeOf(signal.parts["query"] ?? "")));
     const logged = same >= limits.sameSlowQuery || scans.length > 0;
     if (!logged && (busy.length === 0 || complaints.length === 0)) return [];
+    const witnessed = busy.length > 0 || complaints.length > 0;
+    // Between two of its runs no session is seen at it; that slowness is asked about and the log goes on says as much.
+    const lastMs = slow.at(-1)?.line.atMs ?? null;
+    const goesOn =
+      world.target.symptom === "any" &&
+      same >= limits.sameSlowQuery &&
+      lastMs !== null &&
+      hostNowMs(world, view.host) - lastMs < limits.slowQueryGoesOnMs;
     const facts: Fact[] = [
       ...signalFacts(view, [...slow.slice(-2), ...scans.slice(-1)]),
       ...busy.slice(0, 1).flatMap((session) => [...titleFact(view, session), ...burnFact(world, view, session)]),
@@ -43,8 +51,7 @@ export const slowQuery: Rule = {
           ...(busy.length > 0 ? ["host-processes"] : []),
           ...(complaints.length > 0 ? ["docker-logs of callers"] : []),
         ],
-        weight:
-          logged && (busy.length > 0 || complaints.length > 0) ? weight.strong : logged ? weight.told : weight.hinted,
+        weight: logged ? (witnessed || goesOn ? weight.strong : weight.told) : weight.hinted,
         onsetMs: slow[0]?.line.atMs ?? null,
         advice: [
           `Look at the plan (EXPLAIN) of that query and add an index on the columns of its condition: CREATE INDEX CONCURRENTLY.`,

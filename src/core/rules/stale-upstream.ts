@@ -3,6 +3,7 @@ import type { Finding } from "../diagnosis.ts";
 import { configuredPeers, isPeerSignal, signalPeer } from "../graph.ts";
 import { limits } from "../limits.ts";
 import type { LogSignal } from "../log-signals.ts";
+import { proxyProgram } from "../proxy-kind.ts";
 import type { DockerEvent } from "../readings.ts";
 import {
   addressesOf,
@@ -14,6 +15,7 @@ import {
   sharedNetworks,
 } from "../resolve.ts";
 import { faultAt, type Rule, weight } from "../rule.ts";
+import { isFailure } from "../symptom.ts";
 import { type ContainerView, cite, hostOf, type World } from "../world.ts";
 
 /**
@@ -67,21 +69,25 @@ function meantCalls(world: World, view: ContainerView, port: number | null): Cal
   return [...told, ...byPort, ...recreated(world, view)];
 }
 
-/** The only container near it that took over a name, or a compose service, whose bearer ended while the proxy ran. */
 function recreated(world: World, view: ContainerView): Call[] {
   const edge = world.edges.find((entry) => entry.from.containerId === view.id && entry.proof === "proxy-config");
+  return edge === undefined ? [] : heirs(world, view).map((peer) => ({ caller: view, peer, edge }));
+}
+
+/** The only container near it that took over a name, or a compose service, whose bearer ended while the proxy ran. */
+function heirs(world: World, view: ContainerView): ContainerView[] {
   const since = view.inspect?.value.startedAtMs ?? null;
-  if (edge === undefined || since === null) return [];
+  if (since === null) return [];
   const events = hostOf(world, view.host)?.events?.value.events ?? [];
   const ended = events.filter((event) => event.type === "container" && event.action === "die" && event.atMs > since);
-  const heirs = world.containers.filter(
+  const found = world.containers.filter(
     (peer) =>
       peer !== view &&
       isUp(peer) &&
       sharedNetworks(view, peer).length > 0 &&
       ended.some((event) => event.actorId !== peer.id && sameRole(event, peer)),
   );
-  return heirs.length === 1 ? heirs.map((peer) => ({ caller: view, peer, edge })) : [];
+  return found.length === 1 ? found : [];
 }
 
 function sameRole(event: DockerEvent, peer: ContainerView): boolean {
@@ -144,6 +150,8 @@ function wrongService(world: World, view: ContainerView): Finding[] {
       .filter(({ edge }) => edge.proof === "label" || edge.proof === "config")
       .map(({ peer }) => ({ peer, port: null })),
   ];
+  if (meant.length === 0 && proxyProgram(world, view) !== null && view.probes.some(({ value }) => isFailure(value)))
+    meant.push(...heirs(world, view).map((peer) => ({ peer, port: null })));
   for (const { holder, address, port, cited } of contacts(world, view)) {
     if (meant.some(({ peer }) => peer === holder)) continue;
     const right = meant.find(

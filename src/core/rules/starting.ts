@@ -83,6 +83,8 @@ function justStarted(world: World, view: ContainerView): Finding | null {
   const saysSo = complaints.filter((entry) => entry.signals.some((signal) => signal.kind === "peer-starting"));
   const health = inspect.health?.status === "starting";
   const young = hostNowMs(world, view.host) - inspect.startedAtMs <= limits.startingMs;
+  // Its check passed in this run: whatever does not listen now has been up before, or the check tests nothing.
+  if (inspect.health?.status === "healthy" && saysSo.length === 0) return null;
   if (diesAgain(view, inspect.restartCount) || isReady(view) || (!health && !young)) return null;
   const silent = view.process !== null && listenerCount(view) === 0;
   const refused = view.probes.find((probe) => probe.value.failure === "refused");

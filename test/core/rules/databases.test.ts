@@ -269,6 +269,17 @@ describe("slow query", () => {
     expect(root(diagnosis)).toEqual(["pg-missing-index", "db"]);
   });
 
+  it("is told to who asks about slowness while its log goes on, though no session is seen at it", () => {
+    const asked = { ...questionAbout("web"), target: { service: "web", symptom: "any" as const, host: null } };
+    const told = (agoS: number) => {
+      const logs = [1, 2, 3].map((id) => at(agoS - id, slow(id)));
+      const caller = { ...web([]), probes: [{ path: "/healthz", httpStatus: 200 }] };
+      return diagnose(asked, readingsOf({ containers: [caller, db([], [ready, ...logs])] })).diagnosis;
+    };
+    expect(root(told(5))).toEqual(["pg-missing-index", "db"]);
+    expect(told(60).rootCause).toBeNull();
+  });
+
   it("is not told by one slow statement of each kind", () => {
     const logs = [ready, slow(1), "LOG:  duration: 900.0 ms  statement: CREATE INDEX ON visits (token)"];
     expect(answer({ containers: [web([]), db([], logs)] }).rootCause).toBeNull();

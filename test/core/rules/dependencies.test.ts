@@ -190,6 +190,16 @@ describe("starting", () => {
     expect(root(answer({ containers: [web([startingUp]), server] }))).toEqual(["dep-starting", "db"]);
   });
 
+  it("takes a young container that lost its listener after its check passed for no starting one", () => {
+    const refused = "Error: connect ECONNREFUSED db:5432";
+    const of = (status: "starting" | "healthy") => ({
+      ...db([], [], { startedAtMs: askedAtMs - 15_000, health: { status, failingStreak: 0, results: [] } as never }),
+      other: { "process-facts": sockets({}) },
+    });
+    expect(answer({ containers: [web([refused]), of("starting")] }).rootCause?.cause).toBe("dep-starting");
+    expect(answer({ containers: [web([refused]), of("healthy")] }).rootCause?.cause).not.toBe("dep-starting");
+  });
+
   it("leaves a crash loop to others, which is young at every look", () => {
     const server = {
       ...db([], [], { startedAtMs: askedAtMs - 15_000, restartCount: 7 }),

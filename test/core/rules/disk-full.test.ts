@@ -175,6 +175,20 @@ describe("disk-full", () => {
     scene.containers[0] = { ...scene.containers[0], name: "web", inspect: {} };
     expect(ask(withDisks(scene, [disk("/")])).rootCause).toBeNull();
   });
+
+  it.each([
+    ["size=20m,nr_inodes=40", "fopen(/spool/z): Failed to open stream: No space left on device", "inode-exhausted"],
+    ["size=20m,nr_inodes=40", "write /spool/z: no space left on device", "tmp-tmpfs-full"],
+    ["size=20m", "fopen(/spool/z): Failed to open stream: No space left on device", "tmp-tmpfs-full"],
+  ])("tells a tmpfs without inodes from one without bytes (%s, %s)", (options, line, cause) => {
+    const scene: SceneHost = {
+      containers: [
+        { name: "web", inspect: { tmpfs: { "/spool": options } }, logs: [line, '"GET /work HTTP/1.1" 500 -'] },
+      ],
+    };
+    const said = ask(withDisks(scene, [disk("/")]));
+    expect(said.rootCause).toMatchObject({ cause, container: "web" });
+  });
 });
 
 it("takes a full tmpfs under a database for its data, and never offers the restart that would lose it", () => {

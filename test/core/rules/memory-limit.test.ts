@@ -197,6 +197,12 @@ describe("why the limit was met", () => {
     expect(cause(web(dead, { ...shared, logs: [...usual, line(61, "request GET /export")] }))).toBe("oom-spike");
     expect(cause(web(dead, { ...shared, logs: usual }))).toBe("cgroup-oom-main");
   });
+
+  it("a spike, where two of the usual lines ran into one", () => {
+    const usual = Array.from({ length: 8 }, (_, at) => line(100 - at, "request GET /items"));
+    const logs = [line(101, "request GET /itemsrequest GET /items"), ...usual, line(61, "request GET /export")];
+    expect(cause(web(dead, { events: died, kernel: kill(60.2), logs }))).toBe("oom-spike");
+  });
 });
 
 const group: CgroupFacts = {
@@ -374,5 +380,20 @@ describe("a kill for which no plan is proposed", () => {
 
   it("says nothing where there is one", () => {
     expect(reasons({})).toEqual([]);
+  });
+});
+
+describe("a kill that is over, behind a service whose health path answers", () => {
+  it("is the answer: nothing else is wrong, and the asked service fails no more", () => {
+    const url = { name: "API_URL", value: "http://web:9000", digest: "x" };
+    const [peer] = web(
+      { status: "running", restartCount: 1, startedAtMs: askedAtMs - 59_000, finishedAtMs: askedAtMs - 60_000 },
+      { logs: [] },
+    ).containers;
+    const shop = { name: "shop", inspect: { env: [url] }, probes: [{ path: "/healthz", httpStatus: 200 }] };
+    const events = [...died, event("start", 59)];
+    const host: SceneHost = { containers: [peer as SceneHost["containers"][number], shop], events, kernel: kill(60.2) };
+    const { rootCause } = diagnose(questionAbout("shop"), readingsOf(host)).diagnosis;
+    expect([rootCause?.cause, rootCause?.container]).toEqual(["oom-self-healed", "web"]);
   });
 });

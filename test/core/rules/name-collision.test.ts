@@ -59,3 +59,16 @@ it("stays silent when one of the two has ended", () => {
     rootOf(bearer("prices", 11), bearer("admin", 12, { status: "exited", running: false }))?.cause ?? "none",
   ).not.toMatch(/alias/);
 });
+
+it("takes another build of the image that brings a setting along for a replica, and one with other settings for a stranger", () => {
+  const env = (...names: string[]) => names.map((name) => ({ name, value: "1", digest: "x" }));
+  const ours = bearer("prices-a", 11, {
+    image: "shop/prices:7",
+    imageId: `sha256:${"a".repeat(64)}`,
+    env: env("PORT"),
+  });
+  const next = { image: "shop/prices:8", imageId: `sha256:${"b".repeat(64)}` };
+  const cause = (more: Partial<ContainerInspect>) => rootOf(ours, bearer("prices-b", 12, { ...next, ...more }))?.cause;
+  expect(cause({ env: env("PORT", "LABEL") }) ?? "none").not.toBe("alias-collision");
+  expect(cause({ env: env("LABEL") })).toBe("alias-collision");
+});

@@ -99,3 +99,35 @@ it("tells a credential that is past its end from a certificate", () => {
   };
   expect(rootOf(host)).toMatchObject({ cause: "token-expired", container: "web" });
 });
+
+it.each([
+  [".NET", "AuthenticationException: The remote certificate is invalid: RemoteCertificateNameMismatch"],
+  ["rustls before 0.22", "error trying to connect: invalid peer certificate: NotValidForName"],
+  ["rustls", 'invalid peer certificate: certificate not valid for name "api"; certificate is only valid for "old"'],
+  ["Erlang", "{:tls_alert, {:handshake_failure, {:bad_cert, :hostname_check_failed}}}"],
+  ["Java", "javax.net.ssl.SSLHandshakeException: No name matching api found"],
+  ["Ruby", 'OpenSSL::SSL::SSLError (hostname "api" does not match the server certificate)'],
+  ["PHP", "Warning: Peer certificate CN=`old' did not match expected CN=`api'"],
+])("accuses the owner of a certificate that stands for another name, in the words of %s", (_library, line) => {
+  const other = shown(-9, 90);
+  const stranger = probe({
+    ...other,
+    certificate: other.certificate ? { ...other.certificate, subject: "CN=old", altNames: ["DNS:old"] } : null,
+  });
+  expect(rootOf(scene(line, stranger))).toMatchObject({ cause: "cert-wrong-name", container: "api" });
+  expect(rootOf(scene("GET /call 500", stranger))?.cause ?? "none").not.toBe("cert-wrong-name");
+});
+
+it.each([
+  [".NET", "RemoteCertificateChainErrors (PartialChain)"],
+  ["rustls", "invalid peer certificate: UnknownIssuer"],
+])("accuses the client that lacks the authority, in the words of %s", (_library, line) => {
+  expect(rootOf(scene(line, shown(-9, 90)))).toMatchObject({ cause: "ca-unknown", container: "web" });
+});
+
+it.each([
+  ["rustls", "invalid peer certificate: Expired"],
+  ["Erlang", "{:tls_alert, {:certificate_expired, {:bad_cert, :cert_expired}}}"],
+])("accuses the owner of an expired certificate, in the words of %s", (_library, line) => {
+  expect(rootOf(scene(line, shown(-90, -2)))).toMatchObject({ cause: "cert-expired", container: "api" });
+});

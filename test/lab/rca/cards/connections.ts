@@ -44,7 +44,9 @@ serve()`.replace(
       );
       return {
         ...noPlan(stage, "pool-leak-in-web", web, {
-          shows: async () => /pool/i.test(await stage.logs(web)) && (await itemsFail(stage)()),
+          shows: async () =>
+            /pool exhausted|QueuePool limit|free connection in pool/i.test(await stage.logs(web)) &&
+            (await itemsFail(stage)()),
         }),
         allowed: [{ action: "restart", container: web }],
         planExpected: true,

@@ -159,7 +159,8 @@ server.serve_forever()
         culprit: db,
         allowed: [{ action: "start", container: web }],
         planExpected: true,
-        shows: async () => (await healthOf(stage, db)) === "unhealthy",
+        shows: async () =>
+          (await healthOf(stage, db)) === "unhealthy" && /ready to accept connections/.test(await stage.logs(db)),
       };
     },
   },

@@ -190,7 +190,7 @@ export const memoryCards: readonly Card[] = [
       await stage.service(stage.names.web, {
         env: { DATABASE_URL: `postgresql://app:wet-marble-5512@${db}:5432/shop`, QUERY: query, TRAFFIC_EVERY: "2" },
       });
-      return fault(stage, "shm-too-small", db, [], { shows: itemsFail(stage) });
+      return fault(stage, "shm-too-small", db, [], { shows: async () => /resize shared/.test(await stage.logs(db)) });
     },
   },
   {
@@ -207,7 +207,8 @@ export const memoryCards: readonly Card[] = [
       ).catch(() => {});
       return fault(stage, "pg-shared-buffers-over-limit", db, ["update-memory", "start"], {
         planExpected: false,
-        shows: async () => /signal 9|oom/i.test(await stage.logs(db)),
+        shows: async () =>
+          /signal 9[\s\S]*ready to accept/.test(await stage.logs(db)) || !(await stage.inspect(db)).State["Running"],
       });
     },
   },
@@ -223,7 +224,7 @@ export const memoryCards: readonly Card[] = [
       await Promise.all(Array.from({ length: 10 }, () => sql(stage, db, sort).catch(() => "")));
       return fault(stage, "pg-work-mem-fanout", db, ["update-memory"], {
         planExpected: false,
-        shows: async () => /signal 9/.test(await stage.logs(db)),
+        shows: async () => /signal 9[\s\S]*ready to accept/.test(await stage.logs(db)),
       });
     },
   },

@@ -198,7 +198,10 @@ export const resourceCards: readonly Card[] = [
         setup: `held = []\ndef leak():\n    one = socket.create_connection(('${api}', 7000), 2)\n    held.append(one)`,
         work: "for _ in range(25):\n    leak()\nreturn len(held)",
       });
-      return ownFault(stage, "fd-leak", { allowed: [{ action: "restart", container: web }] });
+      return ownFault(stage, "fd-leak", {
+        allowed: [{ action: "restart", container: web }],
+        shows: async () => (await workFails(stage, web)()) && /too many open files/i.test(await stage.logs(web)),
+      });
     },
   },
   {
