@@ -48,7 +48,7 @@ function surfaces(fake: FakeRoom) {
     },
     store: fake.store,
     lost: () => {},
-    onHome: () => {},
+    onBeat: () => {},
   } as unknown as SlackEdge;
   const log = {
     info: () => {},
