@@ -99,6 +99,8 @@ function everything(host: string, containers: ContainerInspect[]): PlannedRead[]
       containerId: shop.webId,
       args: { address, port, path: "/healthz", hostHeader: null, tls: false, expect: 200 },
     },
+    // Nginx's files are in the lab's image; whether it runs is not this source's question.
+    { host, source: "proxy-config", containerId: shop.webId, args: { kind: "nginx" } },
     { host, source: "tcp-probe", containerId: shop.webId, args: { address, port } },
     { host, source: "tls-probe", containerId: shop.webId, args: { address, port, serverName: null, startTls: null } },
   ];
