@@ -176,6 +176,12 @@ function describe(action: HostAction, now: Inspected): string[] {
       return [`HostConfig.PidsLimit=${PidsLimit}`, status];
     case "update-restart-policy":
       expectValue(action, "HostConfig.RestartPolicy.Name", RestartPolicy.Name, action.restartPolicy);
+      expectValue(
+        action,
+        "HostConfig.RestartPolicy.MaximumRetryCount",
+        RestartPolicy.MaximumRetryCount,
+        action.maximumRetryCount,
+      );
       return [
         `HostConfig.RestartPolicy.Name=${RestartPolicy.Name}`,
         `HostConfig.RestartPolicy.MaximumRetryCount=${RestartPolicy.MaximumRetryCount}`,

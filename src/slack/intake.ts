@@ -138,9 +138,16 @@ async function record(state: State, key: string, body: Record<string, unknown>):
   return true;
 }
 
-/** A flood waits in line as records, not as half-done work: ten thousand of those took half a gigabyte. */
+/**
+ * A flood waits in line as records, not as half-done work: ten thousand of those took half a gigabyte. A submitted form
+ * waits for nobody: Slack gives its answer three seconds.
+ */
 function begin(state: State, work: Work): void {
   const { byPeople, events } = state.waiting;
+  if (kindOf(work.body) === "view_submission") {
+    keep(state, workOn(state, work, false));
+    return;
+  }
   (peoplesKinds.has(kindOf(work.body)) ? byPeople : events).push(work);
   takeUp(state);
 }
@@ -150,14 +157,19 @@ function takeUp(state: State): void {
     const work = state.waiting.byPeople.shift() ?? state.waiting.events.shift();
     if (work === undefined) return;
     state.hands -= 1;
-    const running = workOn(state, work).finally(() => state.running.delete(running));
-    state.running.add(running);
+    keep(state, workOn(state, work, true));
   }
 }
 
-async function workOn(state: State, work: Work): Promise<void> {
+function keep(state: State, work: Promise<void>): void {
+  const running = work.finally(() => state.running.delete(running));
+  state.running.add(running);
+}
+
+/** `takesHand`: it is one of those that others wait behind. */
+async function workOn(state: State, work: Work, takesHand: boolean): Promise<void> {
   const { deps } = state;
-  let holds = true;
+  let holds = takesHand;
   const release = () => {
     if (holds) state.hands += 1;
     holds = false;

@@ -237,6 +237,9 @@ describe("a flood of mentions", () => {
   it("waits as records in its own order, behind what a person types, and what hangs frees its place", async () => {
     const open = await openIt();
     const begun: string[] = [];
+    await ask(open, "/hosts add");
+    await until(open.clock, () => open.slack.world.stacks.get("U0ANA")?.length === 1);
+    const viewId = open.slack.world.stacks.get("U0ANA")?.[0]?.id ?? "";
     open.fake.answers.note = async (_incident, _by, text) => {
       begun.push(text);
       return await new Promise(() => {});
@@ -248,6 +251,18 @@ describe("a flood of mentions", () => {
     await until(open.clock, () => begun.length === limits.inboxHands);
     expect(await ask(open)).toMatchObject({ ok: true });
     expect((await open.store.documents("inbox")).length).toBe(limits.inboxHands + 3);
+    expect(open.fake.asks).toEqual([]);
+    // A form is answered all the same: Slack would show the person an error after three seconds.
+    const typed = {
+      name: "prod-3",
+      address: "10.0.0.7",
+      port: "ssh",
+      user: "room137",
+      hostKey: "SHA256:x",
+      identityFile: "/k",
+    };
+    const values = Object.fromEntries(Object.entries(typed).map(([field, value]) => [field, { value }]));
+    expect(await open.slack.people.submit("U0ANA", { viewId, values })).toMatchObject({ outcome: "errors" });
     expect(open.fake.asks).toEqual([]);
     await open.clock.advance(limits.inboxHandMs);
     await until(open.clock, () => begun.length === limits.inboxHands + 2);
